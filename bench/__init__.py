@@ -1,0 +1,1 @@
+"""Benchmarks: `./bench/run` prints a table of medians against what the same takes by hand."""

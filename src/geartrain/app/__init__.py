@@ -1,0 +1,1 @@
+"""The typed model of a Compose file: services, roles, routes, policies. Pure."""

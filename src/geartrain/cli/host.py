@@ -1,0 +1,51 @@
+"""`gear host`: the folder of state that runs apps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from geartrain.cli import options
+from geartrain.cli.output import as_json as print_json
+from geartrain.server import engines
+from geartrain.server import host as hosts
+from geartrain.server.host import EngineKind, ServerHost
+
+
+@click.group()
+def host() -> None:
+    """A host that takes pushes."""
+
+
+@host.command("init")
+@click.option(
+    "--engine",
+    type=click.Choice([kind.value for kind in EngineKind]),
+    help="What runs the apps; default docker where it answers, else embedded.",
+)
+@options.host_dir
+@options.json
+def host_init(engine: str | None, host_dir: Path | None, as_json: bool) -> None:
+    """Make a host here: a folder of state for this user, or for this machine as root.
+
+    Asks nothing, and changes nothing when it is there already.
+
+    \b
+    Examples:
+      gear host init
+      gear host init --engine embedded --host-dir ~/apps
+    """
+    folder = hosts.place(host_dir, os.environ)
+    known = (folder / hosts.FILE).exists()
+    if engine is None:
+        kind = ServerHost(folder).facts.engine if known else engines.default()
+    else:
+        kind = EngineKind(engine)
+    new = hosts.create(folder, kind)
+    if as_json:
+        print_json({"folder": str(folder), "engine": kind, "new": new})
+        return
+    click.echo(f"{'made a host' if new else 'a host is there'} in {folder} ({kind} engine)")
+    click.echo("next: gear app create NAME")

@@ -1,0 +1,114 @@
+"""What Git's `pre-receive` hook runs: `python -m geartrain.cli.receive HOST APP`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from geartrain.cli.machine import refusal
+from geartrain.cli.output import note, show_error
+from geartrain.cli.progress import Progress
+from geartrain.errors import GearError
+from geartrain.release.session import Session
+from geartrain.server import branch, client, detached, monitor, update
+from geartrain.server.app import ServerApp
+from geartrain.server.host import ServerHost
+from geartrain.server.presence import Presence
+from geartrain.server.receive import Push, receive
+
+GIT_ENDS_WITHIN = 60.0  # seconds from the hook's end until Git has moved the branch
+
+
+def main() -> int:
+    """Release what is pushed; the exit code is Git's to judge."""
+    began = time.monotonic()
+    try:
+        app = ServerApp(ServerHost(Path(sys.argv[1])), sys.argv[2])
+        wanted = update.read(sys.stdin, app.ref)
+        options = update.options(os.environ)
+        objects = os.environ.get("GIT_QUARANTINE_PATH")
+    except GearError as error:
+        show_error(error)
+        return int(error.code)
+    # Nothing that is started from here is to take itself for a part of this push.
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
+    who = os.environ.get("GEAR_USER") or getpass.getuser()
+    push = Push(
+        app=app,
+        update=wanted,
+        options=options,
+        objects=Path(objects).resolve() if objects else None,
+        by=who,
+    )
+    git = os.getppid()
+    os.chdir("/")
+    return detached.run(
+        lambda tell: _in_the_child(push, git, began, tell), lambda: client.gone(git)
+    )
+
+
+def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None]) -> None:
+    presence = Presence()
+    presence.listen()
+    app = push.app
+    home = app.home()
+    live: list[dict[str, int]] = []
+
+    def on_live(session: Session, seconds: float) -> None:
+        live.append(monitor.restarts(session.engine.observe()))
+        _say_live(session, seconds)
+
+    try:
+        with home.lock(f"`git push` of {push.by}", note, wait="no-wait" not in push.options):
+            branch.follow(app.repository, app.ref, app.ledger(home).desired())
+            done = receive(push, presence, Progress(), note, on_live, began)
+            if done.result is None:
+                for step in done.plan or ("nothing to do",):
+                    note(f"  {step}")
+                note("this was only the plan: nothing was changed, and nothing is accepted")
+                tell(1)
+                return
+            _say_end(app, began, changed=done.result.changed, drained=done.drained)
+            tell(0)
+            # Git moves the branch now; until then nobody else may.
+            branch.wait_for(git, GIT_ENDS_WITHIN)
+            branch.follow(app.repository, app.ref, app.ledger(home).desired())
+        if live and done.result:
+            monitor.watch(app, done.result.release.number, live[0])
+    except GearError as error:
+        presence.finish()
+        show_error(error)
+        tell(int(error.code))
+    except OSError as error:
+        presence.finish()
+        said = refusal(error)
+        if said is None:
+            raise
+        show_error(said)
+        tell(int(said.code))
+
+
+def _say_live(session: Session, seconds: float) -> None:
+    urls = " and ".join(session.engine.urls(session.release))
+    at = f" at {urls}" if urls else ""
+    note(f"  live{at} after {seconds:.2f} s")
+
+
+def _say_end(app: ServerApp, began: float, *, changed: bool, drained: bool) -> None:
+    number = app.ledger(app.home()).desired().live
+    if not changed:
+        note(f"{app.name}: nothing to do, release {number} runs this already")
+        return
+    if not drained:
+        note("  old instances finish their last requests in the background")
+    took = time.monotonic() - began
+    note(f"{app.name}: release {number} is live, {took:.2f} s in all")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Writing files so that a crash leaves the old text or the new one, never half of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write(path: Path, text: str | bytes, mode: int = 0o644, owner: int | None = None) -> None:
+    """Replace a file atomically and durably (write, fsync, rename, fsync of the folder).
+
+    Args:
+        path: the file; its folder exists.
+        text: what it says afterwards.
+        mode: permission bits.
+        owner: numeric user that owns it; default this process's own.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            if owner is not None:
+                os.fchown(file.fileno(), owner, owner)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

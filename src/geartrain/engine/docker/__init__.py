@@ -1,0 +1,1 @@
+"""The engine that runs instances as Docker containers."""

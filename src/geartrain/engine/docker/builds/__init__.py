@@ -1,0 +1,1 @@
+"""Builds of a release's own images."""

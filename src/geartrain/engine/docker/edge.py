@@ -1,0 +1,298 @@
+"""The edge of a host: one nginx container for all its apps, and the switch of one of them.
+
+It runs in the machine's own network: it listens wherever an app asks it to
+without being made anew, sees clients' own addresses, and reaches every app's
+network while no app reaches another's.
+
+Each generation of its configuration is a folder with `nginx.conf`, and for
+each app `apps/NAME.conf` and what it claims. `current` is a link to one of
+them; all of it is mounted at the same path as here. The switch is: copy,
+replace the app's part, test the whole, move the link, signal, and wait until
+the private address answers with the new generation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from geartrain import durable
+from geartrain.app.release import InstanceId
+from geartrain.engine import nginx
+from geartrain.engine.docker import project
+from geartrain.engine.docker.client import docker
+from geartrain.engine.docker.host import DockerHost
+from geartrain.engine.docker.images.ensure import ensure as ensure_images
+from geartrain.engine.docker.observing import Container, inspect
+from geartrain.errors import GearError
+from geartrain.render import compose, containers
+from geartrain.render.files import File
+from geartrain.render.nginx.binding import Binding
+from geartrain.render.nginx.shared import Claim, conflict, host_files
+
+NAME = "edge"
+IMAGE = "nginx:latest"
+KEPT = 3
+LOG_SIZE = 50 * 2**20  # bytes of an access log, of which LOGS are kept besides
+LOGS = 5
+START_WITHIN = 15.0
+CONFIRM_WITHIN = 10.0
+AGAIN = 0.005
+# Its master opens ports and logs as root; its workers are somebody else.
+CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
+IDENTITY = InstanceId(service=NAME)
+
+
+def name_of(host: DockerHost) -> str:
+    """The name of the edge's container and Compose project."""
+    return f"geartrain-edge-{host.facts.id}"
+
+
+def find(host: DockerHost) -> Container | None:
+    """The edge's container, if it is there."""
+    return next(iter(inspect(name_of(host))), None)
+
+
+# -- its configuration ----------------------------------------------------
+
+
+def binding(host: DockerHost, generation: str, **rest: object) -> Binding:
+    """Where the edge has what on this host; `rest` is the app's part."""
+    fields: Mapping[str, object] = {"listen": {}, "servers": {}, "root": str(host.edge), **rest}
+    return Binding(
+        folder=str(host.edge / "run"),
+        admin=host.facts.admin,
+        generation=generation,
+        user="nginx",
+        access_log=str(host.edge / "logs" / "access.log"),
+        **fields,  # type: ignore[arg-type]  # named above and by the caller
+    )
+
+
+def current(host: DockerHost) -> str:
+    """The generation that nginx would read now, or "" when there is none."""
+    link = host.edge / "current"
+    return link.readlink().name if (link / "nginx.conf").exists() else ""
+
+
+def claims(host: DockerHost) -> dict[str, Claim]:
+    """What each app claims in the generation that nginx would read."""
+    found = {}
+    for path in sorted((host.edge / "current" / "apps").glob("*.json")):
+        found[path.stem] = msgspec.json.decode(path.read_bytes(), type=Claim)
+    return found
+
+
+def refuse_conflict(host: DockerHost, claim: Claim) -> None:
+    """Raise when another app of the host has what this one claims."""
+    others = list(claims(host).values())
+    if wrong := conflict(claim, others):
+        raise GearError(
+            wrong,
+            where="x-gear.domains" if claim.domains else "ports",
+            remedy="give one of them another: domains are x-gear.domains at the top of the"
+            " Compose file, ports are those that the web service publishes",
+        )
+
+
+def prepare(host: DockerHost, claim: Claim, text: str | None) -> str:
+    """Write the generation in which an app has another part. Returns its name.
+
+    Args:
+        host: the host, whose edge lock the caller holds.
+        claim: what the app claims.
+        text: the app's file; None takes the app away.
+    """
+    before = host.edge / "current" / "apps"
+    others = {name: one for name, one in claims(host).items() if name != claim.app}
+    kept = {name: (before / f"{name}.conf").read_text() for name in others}
+    all_claims = [*others.values(), *([claim] if text is not None else [])]
+    tree: dict[str, File] = {}
+    for one in all_claims:
+        file = text if one.app == claim.app else kept[one.app]
+        tree[f"apps/{one.app}.conf"] = File(0o644, file or "")
+        tree[f"apps/{one.app}.json"] = File(0o644, msgspec.json.encode(one).decode())
+    key = hashlib.sha256(repr(sorted((p, f.text) for p, f in tree.items())).encode()).hexdigest()
+    name = f"{claim.app}-{claim.release}-{key[:8]}"
+    tree |= host_files(all_claims, binding(host, name))
+    _write(host.edge, name, tree)
+    return name
+
+
+def _write(folder: Path, name: str, tree: Mapping[str, File]) -> None:
+    if (folder / "current").is_symlink() and (folder / "current").readlink().name == name:
+        return  # the name tells the content
+    half = folder / f".{name}.new"
+    shutil.rmtree(half, ignore_errors=True)
+    (half / "apps").mkdir(parents=True)
+    for path, file in tree.items():
+        (half / path).write_text(file.text)
+        (half / path).chmod(file.mode)
+    for part in (half / "apps", half):
+        durable.sync_folder(part)
+    shutil.rmtree(folder / name, ignore_errors=True)
+    half.rename(folder / name)
+    durable.sync_folder(folder)
+
+
+# -- its container ----------------------------------------------------------
+
+
+def ensure(host: DockerHost, environ: Mapping[str, str]) -> Container:
+    """Make and start the edge's container where it does not run; a first one serves nothing.
+
+    Args:
+        host: the host, whose edge lock the caller holds.
+        environ: the caller's environment.
+
+    Raises:
+        GearError: it does not start.
+    """
+    if (there := find(host)) is not None and there.running:
+        return there
+    if not current(host):
+        name = "none-0"
+        _write(host.edge, name, host_files((), binding(host, name)))
+        point(host, name)
+    file = host.edge / "compose.json"
+    image = ensure_images([IMAGE], lambda _: None, environ=environ)[IMAGE]
+    project.write(file, compose_file(host, image))
+    done = project.up(file, [NAME], environ)
+    end = time.monotonic() + START_WITHIN
+    while nginx.generation(host.facts.admin) != current(host):
+        found = find(host)
+        if done.code or found is None or not found.running or time.monotonic() > end:
+            said = docker("logs", "--tail=10", "--", name_of(host), check=False)
+            raise GearError(
+                "nginx does not start",
+                where=name_of(host),
+                tail=(done.err if done.code else said.err).strip().splitlines()[-10:],
+            )
+        time.sleep(AGAIN)
+    made = find(host)
+    if made is None:
+        raise GearError("nginx ended", where=name_of(host))
+    return made
+
+
+def compose_file(host: DockerHost, image: str) -> str:
+    """The Compose file of the edge."""
+    folder = str(host.edge)
+    name = name_of(host)
+    service = {
+        "image": image,
+        "pull_policy": "never",
+        "container_name": name,
+        "labels": {
+            containers.HOST: host.facts.id,
+            containers.SERVICE: NAME,
+            containers.INDEX: "1",
+            containers.ROLE: NAME,
+        },
+        "entrypoint": ["nginx", "-p", folder, "-e", "stderr", "-c", f"{folder}/current/nginx.conf"],
+        "command": [],
+        "network_mode": "host",
+        "restart": compose.ALWAYS,
+        "stop_signal": "SIGQUIT",
+        "stop_grace_period": "10s",
+        **compose.hardening(root=False, read_only=True),
+        "cap_add": list(CAPABILITIES),
+        "volumes": [
+            compose.bind(compose.Bind(source=folder, target=folder, read_only=True)),
+            *(compose.bind(compose.Bind(source=f"{folder}/{part}", target=f"{folder}/{part}"))
+              for part in ("run", "logs")),
+        ],
+    }  # fmt: skip
+    return compose.write(name, {NAME: service})
+
+
+# -- the switch -------------------------------------------------------------
+
+
+def test(host: DockerHost, generation: str) -> str:
+    """What nginx says against a generation, or ""."""
+    path = str(host.edge / generation / "nginx.conf")
+    done = docker("exec", name_of(host), "nginx", "-t", "-q", "-e", "stderr",
+                  "-p", str(host.edge), "-c", path, check=False)  # fmt: skip
+    return "" if done.code == 0 else (done.err or done.out).strip()
+
+
+def switch(host: DockerHost, master: int, generation: str, verify: Callable[[], str]) -> list[int]:
+    """Make a tested generation the one that answers. The caller holds the edge lock.
+
+    Args:
+        host: the host.
+        master: pid of the running nginx.
+        generation: its name.
+        verify: says what is wrong with it once it answers.
+
+    Returns:
+        The workers of the generation before: they take no new connections, but
+        requests of theirs may be under way until each has ended.
+
+    Raises:
+        GearError: it did not answer; the one before goes on.
+    """
+    before = current(host)
+    if generation == before and nginx.generation(host.facts.admin) == generation:
+        if wrong := verify():
+            raise GearError(wrong)
+        return nginx.leaving(nginx.workers(master))
+    # Before the signal: a worker that has not yet heard of it looks like any other.
+    old = nginx.workers(master)
+    point(host, generation)
+    wrong = _reload(host, generation, old) or verify()
+    if wrong:
+        point(host, before)
+        _reload(host, before, nginx.workers(master))
+        raise GearError(wrong, remedy="`gear logs edge` shows why; the old release goes on")
+    _prune(host, generation)
+    return old
+
+
+def _reload(host: DockerHost, generation: str, old: Sequence[int]) -> str:
+    docker("kill", "--signal=HUP", "--", name_of(host))
+    end = time.monotonic() + CONFIRM_WITHIN
+    while nginx.generation(host.facts.admin) != generation:
+        if time.monotonic() > end:
+            return "nginx keeps its old configuration"
+        time.sleep(AGAIN)
+    nginx.wait_until_left(old, end)
+    return ""
+
+
+def rotate(host: DockerHost, most: int = LOG_SIZE) -> None:
+    """Begin a new access log where the one there is too large; `most` is in bytes."""
+    log = host.edge / "logs" / "access.log"
+    with host.edge_lock():
+        if not log.exists() or log.stat().st_size <= most:
+            return
+        for number in range(LOGS, 1, -1):
+            older = log.with_name(f"{log.name}.{number - 1}")
+            if older.exists():
+                older.replace(log.with_name(f"{log.name}.{number}"))
+        log.replace(log.with_name(f"{log.name}.1"))
+        # Workers write on into the old one until they are told (nginx.org, "Controlling nginx").
+        docker("kill", "--signal=USR1", "--", name_of(host), check=False)
+
+
+def point(host: DockerHost, generation: str) -> None:
+    """Make a generation the one that nginx starts with."""
+    fresh = host.edge / ".current.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(generation)
+    fresh.replace(host.edge / "current")
+    durable.sync_folder(host.edge)
+
+
+def _prune(host: DockerHost, generation: str) -> None:
+    """Keep the last few generations, to look at and to go back to."""
+    old = [p for p in host.edge.iterdir() if (p / "nginx.conf").exists() and not p.is_symlink()]
+    old = sorted((p for p in old if p.name != generation), key=lambda p: p.stat().st_mtime)
+    for place in old[:-KEPT]:
+        shutil.rmtree(place, ignore_errors=True)

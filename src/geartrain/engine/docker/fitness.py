@@ -1,0 +1,79 @@
+"""Whether this host may and can run an app, asked before anything is changed."""
+
+from __future__ import annotations
+
+import shutil
+
+from geartrain.app.model import App, Role
+from geartrain.app.routes import own_config
+from geartrain.engine.docker.host import DockerHome
+from geartrain.errors import GearError, InvalidError, Problem
+
+ROOM = 256 * 2**20  # bytes: a checkout, a few layers, some log lines
+
+
+def check(home: DockerHome, app: App) -> tuple[str, ...]:
+    """What runs differently here than the file says.
+
+    Raises:
+        GearError: it may not or cannot run here.
+    """
+    if "--" in home.name:  # such as `shop--r7`, a release of the app `shop`
+        raise InvalidError(
+            f"{home.name!r} cannot name containers", remedy="use a name without '--'"
+        )
+    refuse_rights(app, home.host.allowed(home.name), home)
+    for service in app.of_role(Role.EDGE):
+        if own_config(service):
+            raise InvalidError(
+                "the edge is shared by the host's apps and cannot take a configuration of theirs",
+                where=f"{app.compose_file} services.{service.name}.x-gear.role",
+                remedy="leave `x-gear.role` out: it then runs as it is, behind the edge",
+            )
+    _need_room(home)
+    said = []
+    for service in app.services.values():
+        if service.role in (Role.DATABASE, Role.CACHE) and service.ports:
+            said.append(
+                f"{service.name}: its ports are not published, only the app reaches it"
+                " (`gear db shell` opens a session)"
+            )
+        if service.role is Role.JOB:
+            said.append(f"{service.name}: nothing starts scheduled jobs on this engine yet")
+    return tuple(said)
+
+
+def refuse_rights(app: App, allowed: frozenset[str], home: DockerHome) -> None:
+    """Raise for every key that asks for more rights than the host's owner allows.
+
+    Raises:
+        InvalidError: with each such key.
+    """
+    asked = [f"services.{s.name}.{key}" if not key.startswith(("secrets.", "configs.", "volumes."))
+             else key for s in app.services.values() for key in s.asks]  # fmt: skip
+    problems = [
+        Problem(
+            what="asks for rights on the machine that an app does not need",
+            where=f"{app.compose_file} {key}",
+        )
+        for key in dict.fromkeys(asked)
+        if key not in allowed
+    ]
+    if problems:
+        keys = ", ".join(f'"{key}"' for key in dict.fromkeys(asked))
+        raise InvalidError(
+            "the Compose file asks for more than this host gives",
+            problems=problems,
+            remedy="take it out, or have the host's owner allow it in"
+            f' {home.host.folder}/allow.json: {{"{home.name}": [{keys}]}}',
+        )
+
+
+def _need_room(home: DockerHome) -> None:
+    free = shutil.disk_usage(home.host.folder).free
+    if free < ROOM:
+        raise GearError(
+            f"only {free // 2**20} MB are free, and a release needs {ROOM // 2**20} MB",
+            where=str(home.host.folder),
+            remedy="make room; nothing was changed",
+        )

@@ -1,0 +1,148 @@
+"""A host whose apps run in Docker, and an app's home on it.
+
+HOST/
+  docker.json        its id, its edge's private address, what was decided since
+  allow.json         rights beyond the usual that its owner grants to apps
+  edge/              nginx's configuration, a folder a generation
+and, for each app, what `geartrain.engine.home.Home` names, with
+  releases/N/        compose.json, addresses.json, secrets/, configs/, src/ (the checkout)
+  data/              compose.json and configuration of the data services
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from geartrain import durable
+from geartrain.engine.home import Home
+
+ADMIN_PORT = 8089
+SYSTEM = Path("/var/lib/geartrain")  # the machine's own host
+FILE = "docker.json"
+
+
+class HostFacts(Struct, frozen=True, kw_only=True):
+    """What was decided when the host was made, or since, and must not move."""
+
+    id: str
+    admin: str  # where the edge answers Geartrain's own questions
+    pool: str = ""  # the addresses that networks are cut from
+    ports: dict[str, int] = {}  # published port of a Compose file → port here
+
+
+class DockerHost:
+    """The folder of a host, and its lasting facts.
+
+    Args:
+        folder: where it is, such as `/var/lib/geartrain`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.edge = folder / "edge"
+        self._facts: HostFacts | None = None
+
+    def exists(self) -> bool:
+        """True when the host was made before."""
+        return (self.folder / FILE).exists()
+
+    def create(self, ports: dict[str, int] | None = None) -> None:
+        """Make what is missing of it.
+
+        Args:
+            ports: published port of a Compose file → port of this machine, where they differ.
+        """
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (self.edge, self.edge / "run", self.edge / "logs", self.edge / "static"):
+            folder.mkdir(mode=0o755, exist_ok=True)
+        if not self.exists():
+            key = hashlib.sha256(str(self.folder.resolve()).encode()).digest()
+            admin = f"127.{16 + key[0] % 224}.{key[1]}.1:{ADMIN_PORT}"
+            self._save(HostFacts(id=key.hex()[:8], admin=admin, ports=ports or {}))
+
+    @property
+    def facts(self) -> HostFacts:
+        """What was decided once."""
+        if self._facts is None:
+            text = (self.folder / FILE).read_bytes()
+            self._facts = msgspec.json.decode(text, type=HostFacts)
+        return self._facts
+
+    def remember_pool(self, pool: str) -> None:
+        """Keep the addresses that networks are cut from."""
+        self._save(msgspec.structs.replace(self.facts, pool=pool))
+
+    def port(self, published: int) -> int:
+        """The port here of a port that a Compose file publishes."""
+        return self.facts.ports.get(str(published), published)
+
+    def allowed(self, app: str) -> frozenset[str]:
+        """The keys beyond the usual that the host's owner grants to an app."""
+        try:
+            text = (self.folder / "allow.json").read_bytes()
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(msgspec.json.decode(text, type=dict[str, list[str]]).get(app, ()))
+
+    @contextmanager
+    def edge_lock(self) -> Iterator[None]:
+        """Be the only one who changes the edge, which all apps share. Held for a second or so."""
+        fd = os.open(self.edge / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def _save(self, facts: HostFacts) -> None:
+        durable.write(self.folder / FILE, msgspec.json.format(msgspec.json.encode(facts)))
+        self._facts = facts
+
+
+class DockerHome(Home):
+    """An app's home on such a host.
+
+    Args:
+        host: the host.
+        name: the app's name there.
+        project: as in `Home`.
+        folder: where its state is; default `apps/NAME` of the host.
+        untracked: as in `Home`.
+    """
+
+    def __init__(
+        self,
+        host: DockerHost,
+        name: str,
+        project: Path,
+        folder: Path | None = None,
+        untracked: Path | None = None,
+    ) -> None:
+        super().__init__(project, folder or host.folder / "apps" / name, untracked)
+        self.host = host
+        self.name = name
+        self.data = self.folder / "data"
+        self.retiring = self.run / "retiring"
+
+    @property
+    def base(self) -> str:
+        """Begins the names of its containers, networks and volumes.
+
+        They are the whole machine's, and another host on it may have such an app too.
+        """
+        return self.name if self.host.folder == SYSTEM else f"{self.name}-{self.host.facts.id}"
+
+    def create(self) -> None:
+        """Make what is missing of it."""
+        self.host.create()
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (self.run, self.logs, self.releases, self.data, self.retiring):
+            folder.mkdir(mode=0o700, exist_ok=True)

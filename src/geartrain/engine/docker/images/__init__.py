@@ -1,0 +1,1 @@
+"""Base images made on this machine, for when no registry can be reached."""

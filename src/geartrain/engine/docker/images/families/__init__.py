@@ -1,0 +1,1 @@
+"""What each official image is made of here: one module a family."""

@@ -1,0 +1,148 @@
+"""Networks with addresses of our own choosing, so that they stay the same for good.
+
+Docker's own pools hold some thirty networks, and a container that Docker starts
+again (after a crash, or when the daemon was restarted) may get the address that
+another one had. Networks cut from a pool of ours, with an address for each
+instance, know neither problem. What Docker chooses by itself (for commands that
+run once) comes from the upper quarter of a network.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from geartrain.engine.docker.client import docker, must_be_absence
+from geartrain.engine.docker.host import DockerHome, DockerHost
+from geartrain.errors import GearError
+from geartrain.render import containers
+from geartrain.run import CommandError
+
+# Private ranges (RFC 1918, RFC 2544) that neither Docker nor most offices use.
+POOLS = ("10.213.0.0/16", "172.30.0.0/16", "10.77.0.0/16", "198.18.0.0/16")
+SMALLEST = 26
+RESERVED = 2  # the network's own address and its gateway
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A network that is there."""
+
+    name: str
+    subnet: IPv4Network
+
+    def address(self, number: int) -> str:
+        """The address of the instance of a number, counted from 0.
+
+        Raises:
+            GearError: the network has not so many.
+        """
+        if number >= _fixed(self.subnet):
+            raise GearError(f"the network {self.name} has no address for instance {number + 1}")
+        return str(self.subnet[RESERVED + number])
+
+
+def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False) -> Network:
+    """Make a network that is not there.
+
+    Args:
+        home: the app whose it is.
+        name: its name.
+        room: how many fixed addresses it needs.
+        internal: nothing on it reaches, or is reached from, beyond it.
+
+    Raises:
+        GearError: every address of the host's pool is taken.
+    """
+    if (there := find(name)) is not None:
+        if there.subnet.num_addresses and _fixed(there.subnet) >= room:
+            return there
+        remove(name)  # nothing is on it that would fit; Docker refuses when something is
+    prefix = next(
+        p for p in range(SMALLEST, 15, -1) if _fixed(IPv4Network(f"10.0.0.0/{p}")) >= room
+    )
+    labels = {containers.HOST: home.host.facts.id, containers.APP: home.name}
+    trouble = ""
+    for subnet in _candidates(pool(home.host), prefix, name):
+        words = [f"--label={key}={value}" for key, value in labels.items()]
+        words += ["--internal"] if internal else []
+        dynamic = list(subnet.subnets(new_prefix=prefix + 2))[3]
+        done = docker(
+            "network", "create", f"--subnet={subnet}", f"--ip-range={dynamic}",
+            f"--gateway={subnet[1]}", *words, "--", name, check=False,
+        )  # fmt: skip
+        if done.code == 0:
+            return Network(name=name, subnet=subnet)
+        trouble = done.err.strip()
+        if "already exists" in trouble and (there := find(name)) is not None:
+            return there
+        if "overlap" not in trouble:
+            raise CommandError(done, f"Docker makes no network {name}")
+    raise GearError(
+        f"no addresses are left for the network {name}: {trouble}",
+        remedy="`docker network ls` shows what holds them; `docker network prune` frees what"
+        " nothing uses",
+    )
+
+
+def find(name: str) -> Network | None:
+    """A network by its name."""
+    form = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+    done = docker("network", "inspect", f"--format={form}", "--", name, check=False)
+    must_be_absence(done)
+    if done.code != 0:
+        return None
+    subnet = next((word for word in done.out.split() if ":" not in word), "0.0.0.0/32")
+    return Network(name=name, subnet=IPv4Network(subnet))
+
+
+def remove(*names: str) -> None:
+    """Remove networks that nothing is on; the others stay."""
+    if names:
+        docker("network", "rm", "--", *names, check=False)
+
+
+def of_app(home: DockerHome) -> tuple[str, ...]:
+    """The names of an app's networks."""
+    chosen = containers.filters(
+        ((containers.HOST, home.host.facts.id), (containers.APP, home.name))
+    )
+    return tuple(docker("network", "ls", *chosen, "--format={{.Name}}").out.split())
+
+
+def pool(host: DockerHost) -> IPv4Network:
+    """What the host's networks are cut from: the first pool that this machine routes nowhere."""
+    if not host.facts.pool:
+        taken = _routes(Path("/proc/net/route"))
+        free = [one for one in POOLS if not any(IPv4Network(one).overlaps(net) for net in taken)]
+        host.remember_pool(free[0] if free else POOLS[0])
+    return IPv4Network(host.facts.pool)
+
+
+def _routes(table: Path) -> Sequence[IPv4Network]:
+    """Where this machine sends packets, but for the default route (proc(5), `/proc/net/route`)."""
+    found = []
+    for line in table.read_text().splitlines()[1:]:
+        words = line.split()
+        base, mask = (int.from_bytes(bytes.fromhex(words[at]), "little") for at in (1, 7))
+        if mask:
+            found.append(IPv4Network((base, mask.bit_count())))
+    return found
+
+
+def _candidates(whole: IPv4Network, prefix: int, name: str) -> Iterator[IPv4Network]:
+    """Every network of a size, from one that only the name decides: most are free there."""
+    count = 2 ** (prefix - whole.prefixlen)
+    first = zlib.crc32(name.encode()) % count
+    size = 2 ** (32 - prefix)
+    for number in range(count):
+        start = int(whole.network_address) + (first + number) % count * size
+        yield IPv4Network((start, prefix))
+
+
+def _fixed(subnet: IPv4Network) -> int:
+    """How many addresses a network has for instances."""
+    return max(0, subnet.num_addresses * 3 // 4 - RESERVED)

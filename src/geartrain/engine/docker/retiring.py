@@ -1,0 +1,230 @@
+"""Instances that are about to go: noted on disk, and ended by a process of its own.
+
+A note stands for each until it is gone. The process outlives the command that
+starts it; one that was killed is noticed, for nobody holds its lock, and then
+its notes count for nothing: the next plan retires the same instances again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from geartrain import durable
+from geartrain.engine.docker import networks
+from geartrain.engine.docker.client import docker
+from geartrain.engine.docker.host import DockerHome
+from geartrain.engine.docker.observing import Container, inspect, of_app
+from geartrain.render import containers
+
+# nginx itself ends its old workers after x-gear.drain; this is for one that hangs.
+DRAIN_AT_MOST = 3600.0
+LOCK = "retire.lock"
+LINES = 5000  # of an instance's log that are kept when it goes
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that goes once these processes have ended. Times are Unix seconds."""
+
+    container: str
+    name: str
+    after: tuple[int, ...] = ()
+    until: float = 0.0
+
+
+def write(home: DockerHome, found: Sequence[Container], after: Sequence[int]) -> None:
+    """Note that containers are to go once some processes have ended."""
+    until = time.time() + DRAIN_AT_MOST
+    for one in found:
+        note = Note(
+            container=one.id, name=one.name.removeprefix("/"), after=tuple(after), until=until
+        )
+        durable.write(home.retiring / one.id, msgspec.json.encode(note), 0o600)
+
+
+def notes(home: DockerHome) -> tuple[Note, ...]:
+    """What is noted, whether or not somebody is at it."""
+    found = []
+    for path in sorted(home.retiring.iterdir()) if home.retiring.is_dir() else ():
+        try:
+            if not path.name.startswith("."):
+                found.append(msgspec.json.decode(path.read_bytes(), type=Note))
+        except (OSError, msgspec.DecodeError):
+            continue  # it is gone meanwhile
+    return tuple(found)
+
+
+def stopping(home: DockerHome) -> frozenset[str]:
+    """Ids of the containers that a running process is about to end."""
+    noted = notes(home)
+    if not noted or not at_work(home):
+        return frozenset()
+    return frozenset(note.container for note in noted)
+
+
+def keep(home: DockerHome, container: str) -> bool:
+    """Take an instance back. False when it is being stopped already: then it is gone now."""
+    path = home.retiring / container
+    with _hold(home, container):
+        there = path.exists()
+        path.unlink(missing_ok=True)
+        return there or bool(inspect(container))
+
+
+def at_work(home: DockerHome) -> bool:
+    """Whether the process that ends instances runs."""
+    if (fd := _lock(home)) is None:
+        return True
+    os.close(fd)
+    return False
+
+
+def _lock(home: DockerHome) -> int | None:
+    """The lock of whoever ends instances, or None while another has it."""
+    fd = os.open(home.run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def begin(home: DockerHome) -> None:
+    """See to it that a process is at what is noted; it outlives this one."""
+    if not notes(home) or (fd := _lock(home)) is None:
+        return
+    import subprocess
+
+    try:
+        with (home.logs / "retire.log").open("ab") as errors:
+            started = subprocess.Popen(
+                [
+                    sys.executable,
+                    *(["-I"] if sys.flags.isolated else []),
+                    *("-m", "geartrain.engine.docker.retire"),
+                    *(home.host.folder, home.name, home.folder, str(fd)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                cwd="/",
+                pass_fds=[fd],  # with it goes the lock: nobody sees it free in between
+            )
+        started.returncode = 0  # it outlives this process on purpose
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{started.pid}\n".encode(), 0)
+    finally:
+        os.close(fd)
+
+
+def wait(home: DockerHome, timeout: float) -> bool:
+    """Wait up to `timeout` seconds until nothing is noted any more; says whether that is so."""
+    end = time.monotonic() + timeout
+    while notes(home):
+        begin(home)
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        _wait([int((home.run / LOCK).read_text() or 0)], left)
+    return True
+
+
+@contextmanager
+def _hold(home: DockerHome, container: str) -> Iterator[None]:
+    """Be the only one who decides about an instance."""
+    fd = os.open(home.run / f"{container[:12]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def end_all(home: DockerHome, lock: int) -> None:
+    """End everything that is noted, each when its time has come. Runs in its own process.
+
+    Args:
+        home: the app's home.
+        lock: descriptor of the lock that was taken for this process.
+    """
+    held: int | None = lock
+    while held is not None:
+        while noted := notes(home):
+            now = time.time()
+            due = [n for n in noted if now > n.until or not any(_runs(pid) for pid in n.after)]
+            if due:
+                with ThreadPoolExecutor(len(due)) as pool:
+                    list(pool.map(lambda note: _end(home, note), due))
+            else:
+                _wait([pid for note in noted for pid in note.after], 1.0)
+        os.close(held)
+        # Whoever noted something in this very moment saw somebody at work.
+        held = _lock(home) if notes(home) else None
+
+
+def _end(home: DockerHome, note: Note) -> None:
+    path = home.retiring / note.container
+    with _hold(home, note.container):
+        if path.exists():
+            found = inspect(note.container)
+            remove(home, found)
+            path.unlink(missing_ok=True)
+            _leave_network(home, {one.instance.release for one in found if one.instance})
+    (home.run / f"{note.container[:12]}.lock").unlink(missing_ok=True)
+
+
+def _leave_network(home: DockerHome, releases: set[int | None]) -> None:
+    """Remove the networks of releases of which nothing is left."""
+    left = {one.instance.release for one in of_app(home) if one.instance}
+    gone = [n for n in releases if n is not None and n not in left]
+    networks.remove(*(containers.project(home.base, number) for number in gone))
+
+
+def remove(home: DockerHome, found: Sequence[Container]) -> None:
+    """Stop containers with their own signal and grace, keep their last lines, take them away."""
+    names = [one.id for one in found]
+    if not names:
+        return
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda one: docker("stop", "--", one, check=False, timeout=3700.0), names))
+        list(pool.map(lambda one: _keep_log(home, one), found))
+    docker("rm", "--force", "--volumes", "--", *names, check=False, timeout=120.0)
+
+
+def _keep_log(home: DockerHome, one: Container) -> None:
+    """Its container's log goes with it; what it said last may still be asked for."""
+    done = docker("logs", "--timestamps", f"--tail={LINES}", "--", one.id, check=False)
+    lines = sorted((done.out + done.err).split("\n"), key=lambda line: line.partition(" ")[0])
+    if any(lines) and (who := one.instance) is not None:
+        text = "".join(f"{line}\n" for line in lines if line)
+        (home.logs / f"{who.name}.log").write_text(text)
+
+
+def _wait(pids: Sequence[int], seconds: float) -> None:
+    """Wait until one of some processes ends, for a time at most."""
+    fds = []
+    try:
+        for pid in set(pids):
+            try:
+                fds.append(os.pidfd_open(pid))
+            except OSError:  # it has ended
+                seconds = min(seconds, 0.01)
+        select.select(fds, [], [], seconds)
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

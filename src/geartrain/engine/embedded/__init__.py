@@ -1,0 +1,1 @@
+"""The embedded engine: processes from pip-installed binaries, no Docker, no root."""

@@ -1,0 +1,34 @@
+"""A pid file that outlived its process, and whose number somebody else has by now.
+
+PostgreSQL does not start while `postmaster.pid` names a living process of its own user. After a
+kill or a reboot that can be anybody: numbers are given again (PostgreSQL, `miscinit.c`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geartrain import durable
+
+NOBODY = 4_194_305  # above the kernel's largest pid (proc_sys_kernel(5): 2^22)
+
+
+def release(path: Path) -> bool:
+    """Have a pid file name nobody, when who it names does not work in its folder.
+
+    Only the number is changed: PostgreSQL goes on to ask, by the other lines, whether anybody is
+    still attached to the shared memory of the one before.
+
+    Returns:
+        True when it was changed.
+    """
+    try:
+        first, _, rest = path.read_text().partition("\n")
+        works_in = Path(f"/proc/{int(first)}/cwd").readlink()
+    except (OSError, ValueError):
+        return False  # there is no such file or process: nobody stands in the way
+    if works_in == path.parent.resolve():
+        return False
+    owner = path.stat()
+    durable.write(path, f"{NOBODY}\n{rest}", owner.st_mode & 0o777, owner.st_uid)
+    return True

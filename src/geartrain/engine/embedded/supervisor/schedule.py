@@ -1,0 +1,16 @@
+"""When a job runs next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cronsim import CronSim
+
+
+def next_run(expression: str, now: float) -> float:
+    """The next time that a cron expression names, in UTC, as a Unix time in seconds.
+
+    Raises:
+        cronsim.CronSimError: it is not a cron expression.
+    """
+    return next(CronSim(expression, datetime.fromtimestamp(now, tz=UTC))).timestamp()

@@ -1,0 +1,150 @@
+"""A running nginx, seen from outside: its workers, and what it answers.
+
+A reload is asynchronous: the master starts new workers and tells the old ones
+to finish (nginx.org, "Controlling nginx"). An old worker renames itself, and
+ends when its last request has.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from geartrain.app.model import App
+from geartrain.app.published import TLS_PORT
+from geartrain.app.routes import Site
+from geartrain.engine.descent import children, state
+
+LEAVING = b"is shutting down"  # what a worker calls itself from then on
+
+
+def workers(master: int) -> list[int]:
+    """The worker processes of an nginx."""
+    return [pid for pid in children(master) if state(pid) not in ("", "Z")]
+
+
+def leaving(pids: Sequence[int]) -> list[int]:
+    """Those workers that finish old connections and take no new ones."""
+    return [pid for pid in pids if LEAVING in _title(pid)]
+
+
+def wait_until_left(old: Sequence[int], end: float) -> None:
+    """Wait until no old worker takes new connections, at most until a moment.
+
+    nginx lets the old workers go on for 100 ms beside the new ones; until then
+    a new connection may still be answered by the old release.
+    """
+    while time.monotonic() < end:
+        if all(not title or LEAVING in title for title in map(_title, old)):
+            return
+        time.sleep(0.005)
+
+
+def _title(pid: int) -> bytes:
+    """What a process calls itself; nothing once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def generation(address: str) -> str:
+    """The name of the configuration that answers at a private address, or ""."""
+    ip, _, port = address.rpartition(":")
+    try:
+        return ask("GET", ip, int(port), "/generation", "localhost")[1].strip()
+    except OSError:
+        return ""
+
+
+def verify(app: App, sites: Sequence[Site], listen: Mapping[int, Sequence[str]]) -> str:
+    """Ask every route that a service answers; only nginx's own complaints count.
+
+    The health path where a route covers it, else a page that no app has:
+    a visit that nobody made would show in what the app counts.
+
+    Args:
+        app: the app.
+        sites: what it answers on.
+        listen: a site's port → addresses, of which the first is asked.
+
+    Returns:
+        What is wrong between nginx and the app, or "".
+    """
+    for site in sites:
+        name = site.domains[0].replace("*", "www") if site.domains else "localhost"
+        for place in site.locations:
+            if place.service is None:
+                continue
+            path = app.services[place.service].gear.health
+            if path is None or place.strip or not path.startswith(place.path):
+                path = f"{place.path.rstrip('/')}/gear-verify"
+            tls = site.port == TLS_PORT
+            if wrong := unreachable(listen[site.port][0], path, name, tls=tls):
+                return wrong
+    return ""
+
+
+def unreachable(address: str, path: str, name: str, *, tls: bool = False) -> str:
+    """Ask for a page's headers, as a client would.
+
+    Args:
+        address: public `address:port` of nginx.
+        path: what is asked for.
+        name: host name that it is asked under.
+        tls: ask over TLS; whoever signed its certificate.
+
+    Returns:
+        What is wrong between nginx and the app, or "". Only nginx's own
+        words count: what the app says of itself, and how soon, is the app's business.
+    """
+    ip, _, port = address.rpartition(":")
+    try:
+        status, _ = ask("HEAD", ip, int(port), path, name, most=64, tls=tls)
+    except TimeoutError:
+        return ""
+    except OSError:
+        return f"nothing answers on {address}"
+    if status in (502, 504):
+        return f"HEAD {path} through nginx answers {status}: it does not reach the new instances"
+    return "" if status else f"nothing answers on {address}"
+
+
+def ask(
+    method: str,
+    ip: str,
+    port: int,
+    path: str,
+    name: str,
+    most: int = 65536,
+    within: float = 2.0,
+    *,
+    tls: bool = False,
+) -> tuple[int, str]:
+    """Status (0: no answer) and body of a page, of which `most` bytes are read.
+
+    Raises:
+        TimeoutError: for `within` seconds nothing came.
+        OSError: there is no connection.
+    """
+    answer = b""
+    with socket.create_connection((ip.strip("[]"), port), timeout=within) as plain:
+        link = _encrypted(plain, name) if tls else plain
+        link.sendall(f"{method} {path} HTTP/1.0\r\nHost: {name}\r\n\r\n".encode("latin-1"))
+        while len(answer) < most and (data := link.recv(4096)):
+            answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    return status, body.decode(errors="replace")
+
+
+def _encrypted(link: socket.socket, name: str) -> socket.socket:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # it is this machine's own nginx that is asked
+    return context.wrap_socket(link, server_hostname=name)

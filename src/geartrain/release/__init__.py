@@ -1,0 +1,1 @@
+"""The release path: snapshot, plan, apply, history. Speaks only the `Engine` protocol."""

@@ -1,0 +1,91 @@
+"""A host's bare repository: Git by its plumbing, with no one's configuration but ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from geartrain import run as gateway
+from geartrain.durable import sync_folder
+
+_ISOLATED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_AUTHOR_NAME": "gear",
+    "GIT_AUTHOR_EMAIL": "gear@localhost",
+    "GIT_COMMITTER_NAME": "gear",
+    "GIT_COMMITTER_EMAIL": "gear@localhost",
+    "LC_ALL": "C.UTF-8",
+}
+# Attributes and filters of the project are not run: what is released is what is in the files.
+_SETTINGS = (
+    "core.fsync=all", "core.fsyncMethod=batch", "core.autocrlf=false", "gc.auto=0",
+    "core.hooksPath=/dev/null",
+    "core.excludesFile=/dev/null", "core.attributesFile=/dev/null", "core.quotePath=false",
+    "core.fileMode=true", "advice.addEmbeddedRepo=false", "safe.bareRepository=all",
+)  # fmt: skip
+
+
+class Git:
+    """Runs Git on one repository.
+
+    Args:
+        folder: the bare repository.
+        work_tree: files that it looks at, if any.
+        index: its index file, if not the usual one.
+        quarantine: objects of a push that is not accepted yet (git-receive-pack(1)).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        work_tree: Path | None = None,
+        index: Path | None = None,
+        quarantine: Path | None = None,
+    ):
+        self.folder = folder
+        self._env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | _ISOLATED
+        self._env["GIT_DIR"] = str(folder)
+        if work_tree:
+            self._env["GIT_WORK_TREE"] = str(work_tree)
+        if index:
+            self._env["GIT_INDEX_FILE"] = str(index)
+        if quarantine:
+            self._env["GIT_OBJECT_DIRECTORY"] = str(quarantine)
+            # A path with a colon or a quote in it must be quoted (git(1)).
+            self._env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = _quoted(folder / "objects")
+        self._cwd = work_tree or folder
+
+    def __call__(self, *words: str | Path, stdin: str | None = None, check: bool = True) -> str:
+        """Run one Git command and return its output without the last line end.
+
+        Raises:
+            CommandError: it failed and `check` is set.
+        """
+        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        done = gateway.run(
+            ["git", *settings, *words],
+            env=self._env,
+            cwd=self._cwd if self._cwd.is_dir() else None,
+            stdin=stdin,
+            check=check,
+        )
+        return done.out.rstrip("\n") if done.code == 0 else ""
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def create(folder: Path) -> None:
+    """Make the repository if it is not there: all of it, or, killed meanwhile, none."""
+    if (folder / "HEAD").exists():
+        return
+    half = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.parent.mkdir(parents=True, exist_ok=True)
+    Git(half)("init", "--quiet", "--bare", "--template=", half)
+    half.rename(folder)
+    sync_folder(folder.parent)

@@ -1,0 +1,142 @@
+"""The locations of a site: what one URL path does in the edge's configuration."""
+
+from __future__ import annotations
+
+import math
+import re
+from posixpath import join
+from urllib.parse import quote
+
+from geartrain.app.routes import Location
+from geartrain.app.units import seconds
+from geartrain.render.nginx.http import CACHE_ZONE
+from geartrain.render.nginx.words import block, expression, time, word
+
+STREAM_TIMEOUT = 3600.0  # seconds of silence on a WebSocket or an event stream
+
+
+def locations(location: Location, group: str, zone: str, root: str) -> list[list[str]]:
+    """Write one location of a site as nginx blocks.
+
+    Args:
+        location: the path and what answers.
+        group: name of the upstream group of its service.
+        zone: name of its rate limit's zone.
+        root: absolute folder of the release's checkout.
+    """
+    if location.static is None:
+        blocks = [block(head, _proxied(location, group, zone)) for head in _heads(location.path)]
+        return [*blocks, _stream(location, group, zone)]
+    if location.service is None:
+        return [block(head, *_files(location, head, root)) for head in _heads(location.path)]
+    named = f"@below{location.path}"
+    files = [
+        *_files(location, _heads(location.path)[-1], root),
+        [
+            "# What is no file, and every write, goes to the service.",
+            f"try_files $uri $uri/index.html {word(named)};",
+            f"error_page 405 = {word(named)};",
+        ],
+    ]
+    return [
+        block(_heads(location.path)[-1], *files),
+        block(f"location {word(named)}", _proxied(location, group, zone)),
+        _stream(location, group, zone),
+    ]
+
+
+def _heads(path: str) -> tuple[str, ...]:
+    """`/api` is itself and what is below, but not `/apiary`; `/api/` only what is below."""
+    if path.endswith("/"):
+        return (f"location {word(path)}",)
+    return (f"location = {word(path)}", f"location {word(path + '/')}")
+
+
+def below(path: str) -> str:
+    """The variable that holds what comes after a prefix that is taken off."""
+
+    def plain(found: re.Match[str]) -> str:
+        return "_" if found[0] == "/" else f"_{ord(found[0]):x}_"
+
+    return f"$below{re.sub('[^a-z0-9]', plain, path.rstrip('/'))}"
+
+
+def strip_map(path: str) -> list[str]:
+    """Write the map that takes a prefix off as the caller wrote it, so that %2F stays %2F."""
+    prefix = re.escape(quote(path.rstrip("/"), safe="/~!&'()*+,=:@._-"))
+    return block(
+        f"map $request_uri {below(path)}",
+        [
+            'default " ";  # in no request: this one writes the prefix in another way',
+            f"{expression(f'~^{prefix}(?:/|(?=[?]|$))(.*)$')} $1;",
+        ],
+    )
+
+
+def _proxied(location: Location, group: str, zone: str) -> list[str]:
+    return [
+        "if ($stream) { return 418; }",
+        f"error_page 418 = {word(f'@stream{location.path}')};",
+        *_limit(location, zone),
+        *_cache(location),
+        *_pass(location, group),
+    ]
+
+
+def _stream(location: Location, group: str, zone: str) -> list[str]:
+    return block(
+        f"location {word(f'@stream{location.path}')}",
+        [
+            *_limit(location, zone),
+            "proxy_buffering off;",
+            f"proxy_read_timeout {time(STREAM_TIMEOUT)};",
+            f"proxy_send_timeout {time(STREAM_TIMEOUT)};",
+            *_pass(location, group),
+        ],
+    )
+
+
+def _pass(location: Location, group: str) -> list[str]:
+    if not location.strip:
+        return [f"proxy_pass http://{group};"]
+    rest = below(location.path)
+    return [
+        f"set $forwarded_prefix {word(location.path.rstrip('/'), 'path')};",
+        f'if ({rest} = " ") {{ return 404; }}',
+        f"proxy_pass http://{group}/{rest};",
+    ]
+
+
+def _limit(location: Location, zone: str) -> list[str]:
+    if location.rate_limit is None:
+        return []
+    count = int(location.rate_limit.split("/")[0])
+    burst = f" burst={count - 1} nodelay" if count > 1 else ""
+    return [f"limit_req zone={zone}{burst};"]
+
+
+def _cache(location: Location) -> list[str]:
+    if location.cache is None:
+        return []
+    return [
+        f"proxy_cache {CACHE_ZONE};",
+        f"proxy_cache_valid 200 {max(1, math.ceil(seconds(location.cache)))}s;",
+    ]
+
+
+def _files(location: Location, head: str, root: str) -> list[list[str]]:
+    folder = join(root, location.static or "").removesuffix("/.")
+    below = head.rstrip('"').endswith("/")
+    if location.path == "/":
+        place = f"root {word(folder, 'folder')};"
+    else:
+        place = f"alias {word(folder + ('/' if below else ''), 'folder')};"
+    serve = [
+        place,
+        f"disable_symlinks on {word(f'from={root}', 'folder')};",
+        "charset utf-8;",
+        "add_header_inherit merge;",
+        "add_header Cache-Control $static_cache;",
+    ]
+    hidden = [r"location ~ /\.(?!well-known(/|$)) { return 404; }"]
+    return [serve, hidden] if below else [serve]

@@ -1,0 +1,108 @@
+"""The one gateway to other programs: argument lists, never a shell.
+
+A unit test that reaches `subprocess` through anything but this module fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geartrain.errors import Exit, GearError
+
+TAIL_LINES = 30
+
+MARK = "GEAR_CALLER"
+"""In the environment of every program that is started here: whom it works for."""
+
+CALLER = f"{os.getpid()}-{time.time_ns()}"
+"""This process, by a name that no other one ever has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """A program that has ended."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+
+class CommandError(GearError):
+    """A program ended with a failure that its caller did not expect."""
+
+    def __init__(self, done: Completed, what: str = "", remedy: str = "") -> None:
+        self.done = done
+        tail = (done.err or done.out).rstrip().splitlines()[-TAIL_LINES:]
+        said = what or f"`{shlex.join(done.argv)}` {_ended(done.code)}"
+        super().__init__(said, tail=tail, remedy=remedy)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was killed by {signal.Signals(-code).name}"
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float = 60.0,
+    check: bool = True,
+    user: int | None = None,
+) -> Completed:
+    """Run a program to its end and return what it said.
+
+    Args:
+        argv: program and arguments, passed on as they are.
+        env: its whole environment; default this process's own.
+        cwd: its working folder.
+        stdin: text for its input; default none (`/dev/null`).
+        timeout: seconds after which it is killed.
+        check: raise `CommandError` when it fails.
+        user: numeric user to run as (only as root).
+
+    Raises:
+        CommandError: it failed and `check` is set, or it took too long.
+        GearError: it is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        done = subprocess.run(
+            words,
+            env={**(os.environ if env is None else env), MARK: CALLER},
+            cwd=cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+    except FileNotFoundError as error:
+        raise GearError(
+            f"{words[0]} is not there", remedy="run `gear doctor`", code=Exit.MISSING
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        err = error.stderr or b""
+        text = err.decode(errors="replace") if isinstance(err, bytes) else err
+        late = Completed(argv=words, code=-1, out="", err=text)
+        raise CommandError(late, f"`{shlex.join(words)}` took over {timeout:g} s") from error
+    completed = Completed(argv=words, code=done.returncode, out=done.stdout, err=done.stderr)
+    if check and completed.code != 0:
+        raise CommandError(completed)
+    return completed

@@ -1,0 +1,211 @@
+"""One app of a host: where everything of it is, and what was decided for it.
+
+STATE/apps/NAME/
+  app.json          the branch that releases, and the limits of a push
+  variables.json    the app's variables (0600)
+  repo.git/         what is pushed; refs/gear/* is the history
+  incoming/         checkouts of commits that are being looked at
+  releases/N/       one release: src/ (its own checkout), release.json
+  files/            relative bind mounts that are not in Git, such as ./data
+  data/ logs/ run/  as in a private host
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from geartrain import durable
+from geartrain.app.finding import nearest
+from geartrain.engine.home import Home
+from geartrain.engine.protocol import Engine
+from geartrain.errors import GearError, InvalidError
+from geartrain.release.ledger import DiskLedger
+from geartrain.server import engines
+from geartrain.server.host import ServerHost
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
+MEGABYTE = 2**20
+# What instances and builds need of the machine is decided by each engine; never Git's own state.
+_LEFT_OUT = ("GIT_", "GEAR_", "SSH_")
+
+
+class AppFacts(Struct, frozen=True, kw_only=True):
+    """What was decided for an app. Sizes in MB."""
+
+    branch: str = "main"
+    most_megabytes: int = 500
+    most_files: int = 100_000
+
+
+class ServerApp:
+    """An app that was made by `gear app create`.
+
+    Args:
+        host: its host.
+        name: its name.
+
+    Raises:
+        InvalidError: that is no name.
+        GearError: the host has no such app.
+    """
+
+    def __init__(self, host: ServerHost, name: str) -> None:
+        check_name(name)
+        self.host = host
+        self.name = name
+        self.folder = host.apps / name
+        self.repository = self.folder / "repo.git"
+        self.incoming = self.folder / "incoming"
+        self.untracked = self.folder / "files"
+        if not (self.folder / "app.json").exists():
+            raise _no_app(host, name)
+        self.facts = msgspec.json.decode((self.folder / "app.json").read_bytes(), type=AppFacts)
+
+    def exists(self) -> bool:
+        """False once it was destroyed."""
+        return (self.folder / "app.json").exists()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Be the only one who watches its releases; waits for the one before."""
+        fd = os.open(self.folder / "monitor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    @property
+    def ref(self) -> str:
+        """The ref that releases."""
+        return f"refs/heads/{self.facts.branch}"
+
+    def home(self, project: Path | None = None) -> Home:
+        """Its home; `project` is the checkout that is worked on."""
+        return engines.home_of(
+            self.host.facts.engine,
+            self.name,
+            project or self.folder,
+            self.folder,
+            self.untracked,
+            self.host.folder,
+        )
+
+    def engine(self, home: Home) -> Engine:
+        """The engine that runs it."""
+        return engines.engine_of(self.host.facts.engine, home, self.surroundings())
+
+    def import_engine(self) -> None:
+        """Load the engine's code, which takes as long as Compose takes to read the file."""
+        engines.import_engine(self.host.facts.engine)
+
+    def ledger(self, home: Home) -> DiskLedger:
+        """Its history and releases."""
+        return DiskLedger(home)
+
+    def variables(self) -> dict[str, str]:
+        """What its Compose file may use as `${NAME}`, and secrets from the environment."""
+        try:
+            text = (self.folder / "variables.json").read_bytes()
+        except FileNotFoundError:
+            return {}
+        return msgspec.json.decode(text, type=dict[str, str])
+
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Keep the variables, for its owner's eyes alone."""
+        text = msgspec.json.format(msgspec.json.encode(dict(variables)))
+        durable.write(self.folder / "variables.json", text, 0o600)
+
+    def surroundings(self) -> dict[str, str]:
+        """The machine's variables for an engine, and the app's own."""
+        machine = {k: v for k, v in os.environ.items() if not k.startswith(_LEFT_OUT)}
+        return machine | self.variables()
+
+    def meanings(self) -> dict[str, str]:
+        """What variables of the Compose file mean: the app's own, never the machine's."""
+        needed = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
+        return needed | self.variables()
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no app name: it becomes a folder, a host name and part of others' options.
+
+    Raises:
+        InvalidError: it is none.
+    """
+    if not NAME.fullmatch(name):
+        raise InvalidError(
+            f"{name!r} is not an app name",
+            remedy="use lower-case letters, digits and '-', starting with a letter, at most 40",
+        )
+
+
+def check_branch(branch: str) -> None:
+    """Refuse what is no branch name, or reads as an option (git-check-ref-format(1)).
+
+    Raises:
+        InvalidError: it is none.
+    """
+    bad = (".." in branch, "//" in branch, branch.endswith(("/", ".", ".lock")), "/." in branch)
+    if not BRANCH.fullmatch(branch) or any(bad):
+        raise InvalidError(f"{branch!r} is not a branch name", remedy="main, say")
+
+
+def create(host: ServerHost, name: str, facts: AppFacts) -> ServerApp:
+    """Make an app: its folder and its repository. Repeating changes nothing but the limits.
+
+    Raises:
+        InvalidError: the name or the branch cannot be used.
+    """
+    from geartrain.server import repository
+
+    check_name(name)
+    check_branch(facts.branch)
+    folder = host.apps / name
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    repository.create(folder / "repo.git", facts.branch, facts.most_megabytes, host.folder, name)
+    durable.write(folder / "app.json", msgspec.json.format(msgspec.json.encode(facts)))
+    app = ServerApp(host, name)
+    app.untracked.mkdir(mode=0o755, exist_ok=True)
+    app.home()
+    return app
+
+
+def forget(app: ServerApp) -> None:
+    """Have nobody take a stopped app for one any more. The caller holds its lock."""
+    (app.folder / "app.json").unlink(missing_ok=True)
+    durable.sync_folder(app.folder)
+
+
+def delete(app: ServerApp, *, data: bool) -> None:
+    """Delete what a forgotten app has left; its data and the passwords to it only when asked to."""
+    kept = () if data else ("data", "files", "credentials.json", "variables.json", "host.json")
+    if data:
+        real = (app.folder / "data").resolve()
+        shutil.rmtree(real, ignore_errors=True)
+    for path in list(app.folder.iterdir()):
+        if path.name in kept:
+            continue
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if data:
+        app.folder.rmdir()
+
+
+def _no_app(host: ServerHost, name: str) -> GearError:
+    guess = nearest(name, host.names())
+    said = f"; did you mean {guess!r}?" if guess else ""
+    return GearError(
+        f"there is no app {name!r} on this host{said}",
+        where=str(host.folder),
+        remedy=f"`gear app create {name}` makes it; `gear app list` shows what there is",
+    )

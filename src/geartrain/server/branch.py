@@ -1,0 +1,54 @@
+"""The branch that releases is always at what runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from pathlib import Path
+
+from geartrain.release.git import Git
+from geartrain.release.history import NONE, Desired
+
+
+def at(repository: Path, ref: str) -> str:
+    """The commit that a ref is at, or ""."""
+    return Git(repository)("rev-parse", "--quiet", "--verify", ref, check=False)
+
+
+def text(repository: Path, ref: str) -> str:
+    """What stands in a ref's file: cheap to ask often, and another text when the ref moved."""
+    try:
+        return (repository / ref).read_text()
+    except OSError:
+        return ""  # packed, or not there
+
+
+def follow(repository: Path, ref: str, desired: Desired) -> bool:
+    """Move the branch to the commit that runs. The caller holds the app's lock.
+
+    Git moves it when the hook has ended well. When Git was killed before that,
+    or somebody rolled back, it is elsewhere.
+
+    Returns:
+        True when it had to move.
+    """
+    now = at(repository, ref)
+    if not desired.commit or now == desired.commit:
+        return False
+    Git(repository)("update-ref", "-m", "gear", ref, desired.commit, now or NONE)
+    return True
+
+
+def wait_for(pid: int, seconds: float) -> bool:
+    """Wait until a process has ended, which need not be a child of this one.
+
+    Returns:
+        Whether it has.
+    """
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return True
+    with contextlib.closing(os.fdopen(fd)):
+        return bool(select.select([fd], [], [], seconds)[0])

@@ -1,0 +1,28 @@
+"""Hosts in Docker for tests: each with an id of its own, and nothing left of it."""
+
+from __future__ import annotations
+
+import socket
+
+from geartrain.engine.docker.host import DockerHost
+from geartrain.render import containers
+from tests.dockerd import docker
+
+
+def free_port() -> int:
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        port: int = any_port.getsockname()[1]
+        return port
+
+
+def clean(host: DockerHost) -> None:
+    """Take away everything that carries a host's label."""
+    mine = f"--filter=label={containers.HOST}={host.facts.id}"
+    if names := docker("ps", "--all", "--quiet", mine).split():
+        docker("rm", "--force", "--volumes", *names)
+    for kind in ("network", "volume"):
+        if names := docker(kind, "ls", "--quiet", mine).split():
+            docker(kind, "rm", *names)
+    if names := docker("images", "--quiet", mine).split():
+        docker("rmi", "--force", *set(names))

@@ -1,0 +1,76 @@
+"""A pid file that names somebody else does not keep PostgreSQL from starting."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from geartrain.engine.embedded.host import Host, data_user
+from geartrain.engine.embedded.postgres import folder
+from geartrain.engine.embedded.supervisor.pid_file import NOBODY, release
+from geartrain.run import CommandError
+from tests.cli.running import until
+from tests.engine.embedded.test_data_services import (
+    database,
+    engine_and_release,
+    host,
+    logins,
+    sql,
+)
+
+__all__ = ["host"]  # the fixture
+
+
+@contextmanager
+def somebody(cwd: Path) -> Iterator[int]:
+    """A process of PostgreSQL's own user that works in a folder."""
+    user = data_user()
+    sleeping = subprocess.Popen(["sleep", "120"], cwd=cwd, user=user, group=user)
+    try:
+        yield sleeping.pid
+    finally:
+        sleeping.kill()
+        sleeping.wait()
+
+
+def test_only_the_number_of_a_stranger_is_changed(tmp_path: Path) -> None:
+    for place in (tmp_path, *tmp_path.parents[:2]):
+        place.chmod(0o755)
+    file = tmp_path / "postmaster.pid"
+    assert not release(file), "there is none"
+    with somebody(tmp_path) as pid:
+        file.write_text(f"{pid}\n/data\n")
+        assert not release(file), "it works here, and may be the one"
+    with somebody(Path("/")) as pid:
+        file.write_text(f"{pid}\n/data\n12345 6\n")
+        assert release(file)
+    assert file.read_text() == f"{NOBODY}\n/data\n12345 6\n"
+    assert not release(file), "nobody has that number"
+    file.write_text("what\n")
+    assert not release(file)
+
+
+def test_postgresql_comes_back_when_its_number_was_given_again(host: Host) -> None:
+    service = database()
+    engine, wanted = engine_and_release(host, service)
+    engine.ensure_data(wanted, service, lambda _: None)
+    file = folder(host, service) / "data" / "postmaster.pid"
+    number, _, rest = file.read_text().partition("\n")
+    with somebody(Path("/")) as pid:
+        # As after a kill, had the kernel given the number to somebody else at once.
+        os.kill(int(number), signal.SIGSTOP)
+        file.write_text(f"{pid}\n{rest}")
+        os.kill(int(number), signal.SIGKILL)
+
+        def back() -> bool:
+            try:
+                return sql(host, logins(engine, wanted).app, "shop", "SELECT 1") == "1\n"
+            except CommandError:
+                return False
+
+        until(back, "PostgreSQL answers again")
+        assert file.read_text().partition("\n")[0] not in (str(pid), number)

@@ -1,0 +1,97 @@
+"""The same pushes on a host with Docker: live, refused, back, more copies, converge, gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from geartrain.engine.docker.host import DockerHost
+from tests.cli.running import until
+from tests.dockerd import docker
+from tests.engine.docker.hosts import clean
+from tests.server.pushing import Clone, HostFolder, clone_of
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.usefixtures("docker_daemon"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """An app on a host with Docker; everything of it is gone afterwards."""
+    place = tmp_path_factory.mktemp("docker-push")
+    host = HostFolder(place / "host")
+    host.gear("host", "init", "--engine", "docker")
+    clone = clone_of(host, f"store{time.time_ns() % 10**6}", place)
+    yield clone
+    host.gear("destroy", clone.app, "--data", "--yes", code=None)
+    clean(DockerHost(host.folder))
+
+
+def names(store: Clone) -> list[str]:
+    seen = store.gear("ps", "--json", code=None)
+    return sorted(one["name"] for one in seen.json()["instances"]) if seen.out else []
+
+
+def settles(store: Clone, *expected: str) -> None:
+    until(lambda: names(store) == sorted(expected), f"exactly {expected} run")
+
+
+def test_the_life_of_an_app(store: Clone, tmp_path: Path) -> None:
+    first = store.push()
+    assert "release 1 is live" in first.err
+    assert store.body() == "hello 1\n"
+
+    store.version("2")
+    assert "release 2 is live" in store.push().err
+    assert store.body() == "hello 2\n"
+    settles(store, "edge", "web.2.1")
+    assert store.remote() == store.head()
+
+    app = (store.folder / "app.py").read_text()
+    store.write("app.py", "print('reading the queue'); raise SystemExit('no queue')\n")
+    store.commit("broken")
+    said = store.refused()
+    assert "the new version of web failed" in said
+    assert "    reading the queue\n" in said
+    assert "    no queue\n" in said
+    assert "release 2 goes on serving" in said
+    settles(store, "edge", "web.2.1")
+    assert store.body() == "hello 2\n"
+    store.write("app.py", app)
+    store.commit("mended")
+
+    store.gear("rollback")
+    assert store.body() == "hello 1\n"
+    settles(store, "edge", "web.1.1")
+    store.push()
+    assert store.body() == "hello 2\n"
+
+    store.gear("scale", "web=2")
+    live = store.gear("releases", "--json").json()["live"]
+    settles(store, "edge", f"web.{live}.1", f"web.{live}.2")
+    store.gear("scale", "web=1")
+    settles(store, "edge", f"web.{live}.1")
+
+    assert "hello 2 listens" in store.gear("logs", "web").out
+    assert store.gear("run", "web", "cat", "VERSION").out == "2\n"
+    store.gear("restart", "web")
+    assert store.body() == "hello 2\n"
+
+    found = docker("ps", "--quiet", f"--filter=name={store.app}").split()
+    docker("rm", "--force", *found)
+    until(lambda: store.get()[0] in (0, 502, 504), "it is gone")
+    assert store.gear("converge", "--json").json()[0]["steps"]
+    assert store.body() == "hello 2\n"
+    settles(store, "edge", f"web.{live}.1")
+    assert store.gear("converge", "--json").json()[0]["steps"] == []
+
+    store.gear("down")
+    assert store.get()[0] in (0, 404)
+    store.gear("converge")
+    assert store.body() == "hello 2\n"

@@ -1,0 +1,79 @@
+"""A file is the old text or the new one, whenever its writer is killed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from geartrain import durable
+
+TEXTS = [letter * 200_000 for letter in "ab"]
+
+
+def test_a_killed_writer_leaves_the_old_text_or_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    durable.write(path, TEXTS[0])
+    chance = random.Random(1)
+    seen = set()
+    for _ in range(30):
+        child = os.fork()
+        if not child:
+            while True:
+                for text in TEXTS:
+                    durable.write(path, text)
+        time.sleep(chance.uniform(0.0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        text = path.read_text()
+        assert text in TEXTS
+        seen.add(text[0])
+    assert seen == {"a", "b"}
+    durable.write(path, "whole")
+    assert path.read_text() == "whole"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_the_mode_is_as_asked_whatever_the_umask(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o777)
+    before = os.umask(0o777)
+    try:
+        durable.write(path, "new", mode)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_failure_leaves_the_old_text_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    durable.write(path, "old")
+    with pytest.raises(TypeError):
+        durable.write(path, 5)  # type: ignore[arg-type]
+    with pytest.raises(UnicodeEncodeError):
+        durable.write(path, "\udcff")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_in_its_place_is_replaced_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "file").symlink_to(victim)
+    durable.write(tmp_path / "file", "new")
+    assert victim.read_text() == "untouched"
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_a_link_where_it_writes_first_is_refused(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / f".file.{os.getpid()}.new").symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic links"):
+        durable.write(tmp_path / "file", "new")
+    assert victim.read_text() == "untouched"
