@@ -26,26 +26,30 @@ __all__ = ["host"]  # the fixture
 
 
 @contextmanager
-def somebody(cwd: Path) -> Iterator[int]:
-    """A process of PostgreSQL's own user that works in a folder."""
+def somebody(*words: str) -> Iterator[int]:
+    """A process of PostgreSQL's own user with these words in its command line."""
     user = data_user()
-    sleeping = subprocess.Popen(["sleep", "120"], cwd=cwd, user=user, group=user)
+    waiting = subprocess.Popen(
+        ["sh", "-c", "read never", "sh", *words],
+        cwd="/",
+        stdin=subprocess.PIPE,
+        user=user,
+        group=user,
+    )
     try:
-        yield sleeping.pid
+        yield waiting.pid
     finally:
-        sleeping.kill()
-        sleeping.wait()
+        waiting.kill()
+        waiting.communicate()
 
 
 def test_only_the_number_of_a_stranger_is_changed(tmp_path: Path) -> None:
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
     file = tmp_path / "postmaster.pid"
     assert not release(file), "there is none"
-    with somebody(tmp_path) as pid:
+    with somebody("-D", str(tmp_path)) as pid:
         file.write_text(f"{pid}\n/data\n")
-        assert not release(file), "it works here, and may be the one"
-    with somebody(Path("/")) as pid:
+        assert not release(file), "it was started here, and may be the one"
+    with somebody() as pid:
         file.write_text(f"{pid}\n/data\n12345 6\n")
         assert release(file)
     assert file.read_text() == f"{NOBODY}\n/data\n12345 6\n"
@@ -60,7 +64,7 @@ def test_postgresql_comes_back_when_its_number_was_given_again(host: Host) -> No
     engine.ensure_data(wanted, service, lambda _: None)
     file = folder(host, service) / "data" / "postmaster.pid"
     number, _, rest = file.read_text().partition("\n")
-    with somebody(Path("/")) as pid:
+    with somebody() as pid:
         # As after a kill, had the kernel given the number to somebody else at once.
         os.kill(int(number), signal.SIGSTOP)
         file.write_text(f"{pid}\n{rest}")

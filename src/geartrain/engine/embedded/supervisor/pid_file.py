@@ -14,20 +14,22 @@ NOBODY = 4_194_305  # above the kernel's largest pid (proc_sys_kernel(5): 2^22)
 
 
 def release(path: Path) -> bool:
-    """Have a pid file name nobody, when who it names does not work in its folder.
+    """Have a pid file name nobody, when who it names was not started on its folder.
 
-    Only the number is changed: PostgreSQL goes on to ask, by the other lines, whether anybody is
-    still attached to the shared memory of the one before.
+    The command line tells, which anybody may read (proc_pid_cmdline(5)): the folder that a process
+    works in is hidden from root, too, where a container has no CAP_SYS_PTRACE. Only the number is
+    changed: PostgreSQL goes on to ask, by the other lines, whether anybody is still attached to
+    the shared memory of the one before.
 
     Returns:
         True when it was changed.
     """
     try:
         first, _, rest = path.read_text().partition("\n")
-        works_in = Path(f"/proc/{int(first)}/cwd").readlink()
+        words = Path(f"/proc/{int(first)}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return False  # there is no such file or process: nobody stands in the way
-    if works_in == path.parent.resolve():
+    if any(str(folder).encode() in words for folder in (path.parent, path.parent.resolve())):
         return False
     owner = path.stat()
     durable.write(path, f"{NOBODY}\n{rest}", owner.st_mode & 0o777, owner.st_uid)
