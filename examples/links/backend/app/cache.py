@@ -118,13 +118,26 @@ class Targets:
             if found is not None:
                 metrics.LOOKUPS.labels("redis").inc()
                 return Target.unpacked(found)
-            mine = await self._fast.ask(
-                lambda redis: redis.set(lock, "1", nx=True, px=int(PATIENCE * 1000))
-            )
-            if mine or time.monotonic() > end:
+            mine, found = await self._take(key, lock)
+            if found is None and (mine or time.monotonic() > end):
                 return await self._fill(slug, key, lock)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 0.05)
+            if found is None:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 0.05)
+
+    async def _take(self, key: str, lock: str) -> tuple[bool, str | None]:
+        """Ask for the lock, and look again: who held it may have put the answer there by now."""
+
+        def take(redis):
+            pipe = redis.pipeline()
+            pipe.set(lock, "1", nx=True, px=int(PATIENCE * 1000))
+            pipe.get(key)
+            return pipe.execute()
+
+        mine, found = await self._fast.ask(take)
+        if mine and found is not None:
+            await self._fast.ask(lambda redis: redis.delete(lock))
+        return bool(mine), found
 
     async def _fill(self, slug: str, key: str, lock: str) -> Target | None:
         metrics.LOOKUPS.labels("database").inc()
