@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_read_is_pips_to_complain_about() -> None:
         ("http://localhost:3128", True),
         ("localhost:3128", True),
         ("http://[::1]:80/", True),
-        ("https://pypi.org/simple", False),
+        ("https://index.example/simple", False),
         ("http://localhost.example/", False),
     ],
 )

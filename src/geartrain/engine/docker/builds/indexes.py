@@ -19,7 +19,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Indexes:
-    """Where packages come from besides, or in place of, pypi.org."""
+    """Where packages come from besides, or in place of, the public index."""
 
     default: str = ""
     extra: tuple[str, ...] = ()
