@@ -33,10 +33,11 @@ def state_of(project: Project, service: str) -> str:
 
 
 def test_every_kind_of_service_is_listed(app: Project) -> None:
-    states = {i["service"]: i["state"] for i in app.instances()}
-    assert states == {
+    expected = {
         "edge": "ready", "web": "ready", "worker": "ready", "once": "exited", "job": "scheduled",
     }  # fmt: skip
+    # Each minute the job runs for a moment.
+    until(lambda: {i["service"]: i["state"] for i in app.instances()} == expected, "all as it is")
     lines = app.gear("ps").out.splitlines()
     assert lines[0].startswith("SERVICE")
     job = next(line for line in lines if line.startswith("job"))

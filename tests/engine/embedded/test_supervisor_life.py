@@ -155,7 +155,8 @@ def test_it_comes_back_with_growing_pauses_and_gives_up_with_the_reason(
 def test_what_was_never_ready_is_tried_that_often(lab: Lab, tmp_path: Path, attempts: int) -> None:
     starts = tmp_path / "starts"
     code = f"open({str(starts)!r}, 'a').write('x'); raise SystemExit(1)"
-    lab.start(python("w.1.1", code, start_attempts=attempts))
+    never = Probe(kind=ProbeKind.NONE, settle=60.0)  # it ends long before
+    lab.start(python("w.1.1", code, start_attempts=attempts, probe=never))
     (seen,) = lab.ready("w.1.1")
     assert (seen["state"], seen["note"]) == ("failed", "ended with exit code 1")
     assert starts.read_text() == "x" * attempts

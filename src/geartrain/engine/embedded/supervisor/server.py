@@ -318,8 +318,9 @@ async def serve(run: Path, logs: Path) -> None:
                 stop()
 
     Path(SOCKET).unlink(missing_ok=True)
+    mask = os.umask(0o177)  # nobody else may speak to it, not for a moment
     server = await asyncio.start_unix_server(talk, SOCKET, limit=64 * 1024 * 1024)
-    Path(SOCKET).chmod(0o600)
+    os.umask(mask)
     house = asyncio.create_task(supervisor.keep_house())
     await supervisor.finished.wait()
     house.cancel()
