@@ -48,6 +48,8 @@ SPAWNERS = {
     "geartrain.cli.containers": "becomes the command that the user named, in a container",
     "geartrain.cli.data": "becomes psql or valkey-cli",
     "geartrain.cli.execute": "becomes the command that the user named",
+    "geartrain.cli.remote": "becomes ssh",
+    "geartrain.cli.ssh": "becomes git or gear",
 }
 
 SPAWNING_CALLS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 import click
 
@@ -25,6 +26,7 @@ COMMANDS = {
     "db": ("data", "PostgreSQL: `gear db shell`."),
     "redis": ("data", "Redis: `gear redis shell`."),
     "host": ("host", "Make a host, which takes pushes."),
+    "keys": ("keys", "SSH keys that may push to a host and run `gear` on it."),
     "app": ("app", "Make and list the apps of a host."),
     "images": ("images", "Base images made here without a registry, and images of releases."),
     "eject": ("eject", "Write the Dockerfile that a Python project without one is built from."),
@@ -83,8 +85,16 @@ class Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _too_late(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    """Only the first word is looked at: what follows belongs to the host."""
+    if value is not None and not ctx.resilient_parsing:
+        raise click.UsageError("-H comes first: gear -H user@host COMMAND", ctx)
+
+
 @click.command(cls=Lazy, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-V", "--version", package_name="geartrain", prog_name="gear")
+@click.option("-H", "--host", metavar="USER@HOST", expose_value=False, callback=_too_late,
+              help="Run the command on that host, over SSH.")  # fmt: skip
 def gear() -> None:
     """Bring the Compose file you already have; get a production system."""
 
@@ -92,6 +102,11 @@ def gear() -> None:
 def run() -> int:
     """Run the command line and return the exit code. A user's mistake shows no traceback."""
     try:
+        if sys.argv[1:2] and sys.argv[1].startswith(("-H", "--host")):
+            from geartrain.cli import remote
+
+            if far := remote.split(sys.argv[1:]):
+                remote.become(*far)
         code = gear.main(prog_name="gear", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

@@ -16,6 +16,7 @@ from geartrain.cli.output import columns
 from geartrain.errors import InvalidError
 from geartrain.server import app as apps
 from geartrain.server import host as hosts
+from geartrain.server.access import keys
 from geartrain.server.app import AppFacts, ServerApp
 from geartrain.server.host import ServerHost
 
@@ -45,11 +46,15 @@ def app_create(
     host = ServerHost(hosts.place(host_dir, os.environ))
     made = apps.create(host, name, AppFacts(branch=branch, most_megabytes=megabytes))
     remote = str(made.repository)
-    far = f"ssh://{getpass.getuser()}@{socket.gethostname()}{remote}"
+    far = _from_elsewhere(host, name, remote)
     if as_json:
         print_json({"app": name, "remote": remote, "ssh": far, "branch": branch})
         return
     click.echo(f"made the app {name}; in its repository:")
+    if "SSH_CONNECTION" in os.environ:
+        click.echo(f"  git remote add live {far}")
+        click.echo(f"  git push live {branch}")
+        return
     click.echo(f"  git remote add live {remote}")
     click.echo(f"  git push live {branch}")
     click.echo(f"from another machine the remote is {far}")
@@ -123,3 +128,14 @@ def app_env(
         return
     for key in sorted(known):
         click.echo(key)
+
+
+def _from_elsewhere(host: ServerHost, name: str, remote: str) -> str:
+    """The remote for other machines: short where keys are kept, else through a login shell."""
+    user = getpass.getuser()
+    _, _, address, port = (
+        os.environ.get("SSH_CONNECTION") or f"- - {socket.gethostname()} 22"
+    ).split()
+    if not keys.read(host):
+        return f"ssh://{user}@{address}{remote}"
+    return f"{user}@{address}:{name}" if port == "22" else f"ssh://{user}@{address}:{port}/{name}"

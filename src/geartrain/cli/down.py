@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
 from pathlib import Path
 
 import click
 
-from geartrain.cli import options, place, trouble
+from geartrain.cli import caller, options, place, trouble
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import note
 from geartrain.cli.place import Place
@@ -67,7 +66,7 @@ def _stop(found: Place) -> bool:
     if found.app is None:
         return engine.down()
     ledger = found.ledger()
-    cause = Cause(by=getpass.getuser(), via="gear down")
+    cause = Cause(by=caller.name(), via="gear down")
     return moves.stop(engine, ledger, ledger.desired(), cause)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from geartrain.cli import options, place
+from geartrain.cli import caller, options, place
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import note
 from geartrain.cli.place import Place
@@ -206,7 +205,7 @@ def destroy(name: str, data: bool, yes: bool, host_dir: Path | None, as_json: bo
 
 
 def _cause(via: str) -> Cause:
-    return Cause(by=os.environ.get("GEAR_USER") or getpass.getuser(), via=via)
+    return Cause(by=caller.name(), via=via)
 
 
 def _followed(found: Place) -> Desired:

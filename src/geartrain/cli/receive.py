@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from geartrain.cli import caller
 from geartrain.cli.machine import refusal
 from geartrain.cli.output import note, show_error
 from geartrain.cli.progress import Progress
@@ -37,7 +37,7 @@ def main() -> int:
     # Nothing that is started from here is to take itself for a part of this push.
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
-    who = os.environ.get("GEAR_USER") or getpass.getuser()
+    who = caller.name()
     push = Push(
         app=app,
         update=wanted,
