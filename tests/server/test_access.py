@@ -326,6 +326,8 @@ def test_a_push_and_commands_go_over_ssh(shop: Clone) -> None:
     assert ran.out == "1\n"
     listed = shop.host.gear(*far, "ps", "--json", cwd=shop.folder, env=rita).json()
     assert {one["service"] for one in listed["instances"]} == {"edge", "web"}
+    near = shop.host.gear("ps", cwd=shop.folder, code=1)
+    assert "gear -H gear@example.test" in near.err
     elsewhere = shop.host.gear(*far, "ps", "--app", "../x", cwd="/", code=1)
     assert "not for the app" in elsewhere.err
     assert shop.events()[0]["what"] == "live"

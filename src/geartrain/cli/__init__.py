@@ -30,6 +30,7 @@ COMMANDS = {
     "app": ("app", "Make and list the apps of a host."),
     "images": ("images", "Base images made here without a registry, and images of releases."),
     "eject": ("eject", "Write the Dockerfile that a Python project without one is built from."),
+    "status": ("status", "Show every app of a host: what is live, and how it is."),
     "releases": ("releases", "Show what happened to an app, the newest first."),
     "show": ("releases", "Show a release: commits, changes, who, how long it took."),
     "rollback": ("moves", "Make an earlier release live again."),

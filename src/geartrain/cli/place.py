@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geartrain import run
 from geartrain.app.finding import nearest
+from geartrain.cli import remotes
 from geartrain.engine.embedded.host import Host
 from geartrain.engine.embedded.supervisor.client import Client, connect
 from geartrain.engine.home import Home
@@ -86,9 +86,12 @@ def find(start: Path, app: str | None = None, host_dir: Path | None = None) -> P
             return Place(name=folder.name, home=Host(folder))
     if found := _of_remote(here):
         return found
+    far = next(iter(remotes.elsewhere(here)), None)
     raise GearError(
         f"nothing was started in {here}, nor above it",
-        remedy="`gear up` starts the app of the Compose file in this folder;"
+        remedy=f"its repository has the app {far[1]} elsewhere: gear -H {far[0]} ..."
+        if far
+        else "`gear up` starts the app of the Compose file in this folder;"
         " --app names an app of a host",
     )
 
@@ -117,14 +120,11 @@ def placed(app: ServerApp) -> Place:
 
 def _of_remote(folder: Path) -> Place | None:
     """The app that a remote of the folder's repository is, where it is on this machine."""
-    said = run.run(
-        ["git", "-C", folder, "config", "--null", "--get-regexp", r"^remote\..*\.url$"], check=False
-    )
     from geartrain.server.app import ServerApp
     from geartrain.server.host import FILE, ServerHost
 
-    for entry in filter(None, said.out.split("\0")):
-        url = Path(entry.partition("\n")[2].removeprefix("file://"))
+    for said in remotes.urls(folder):
+        url = Path(said.removeprefix("file://"))
         state = url.parent.parent.parent
         if url.name == "repo.git" and url.parent.parent.name == "apps" and (state / FILE).exists():
             return placed(ServerApp(ServerHost(state), url.parent.name))

@@ -12,13 +12,11 @@ from typing import NoReturn
 
 import click
 
-from geartrain import run
+from geartrain.cli import remotes
 from geartrain.errors import Exit, GearError
 
 OPTIONS = ("-H", "--host")
 _HOST = re.compile(r"(ssh://)?[A-Za-z0-9_.+-]+(@[A-Za-z0-9_.:\[\]-]+)?(:\d+)?")
-# scp's form, `gear@host:shop`, and the URL, `ssh://gear@host:22/shop` (git-fetch(1), GIT URLS).
-_REMOTE = re.compile(r"(?P<url>ssh://[^/]+)/(?P<path>.+)|(?P<scp>[^/:]+):(?P<name>.+)")
 
 
 def split(words: Sequence[str]) -> tuple[str, list[str]] | None:
@@ -68,22 +66,7 @@ def _with_app(host: str, words: Sequence[str]) -> tuple[str, ...]:
         call = verbs.call(words)
     except (GearError, click.UsageError):
         return tuple(words)  # the host says what is wrong with them
-    return call.words(app_at(host, Path.cwd())) if call.takes_option else tuple(words)
-
-
-def app_at(host: str, folder: Path) -> str | None:
-    """The app that a remote of the folder's repository is at a host; None when there are not one.
-
-    Args:
-        host: as ssh takes it.
-        folder: a folder of a repository.
-    """
-    said = run.run(
-        ["git", "-C", folder, "config", "--null", "--get-regexp", r"^remote\..*\.url$"], check=False
-    )
-    found = set()
-    for entry in filter(None, said.out.split("\0")):
-        seen = _REMOTE.fullmatch(entry.partition("\n")[2])
-        if seen and host in (seen["url"], seen["scp"], (seen["url"] or "").removeprefix("ssh://")):
-            found.add((seen["path"] or seen["name"]).strip("/").removesuffix(".git"))
-    return found.pop() if len(found) == 1 else None
+    if not call.takes_option:
+        return tuple(words)
+    here = {app for at, app in remotes.elsewhere(Path.cwd()) if at in (host, f"ssh://{host}")}
+    return call.words(here.pop() if len(here) == 1 else None)
