@@ -43,6 +43,7 @@ LOGS = 5
 START_WITHIN = 15.0
 CONFIRM_WITHIN = 10.0
 AGAIN = 0.005
+LAST_WORDS = 5  # seconds for answers under way when the edge itself ends
 # Its master opens ports and logs as root; its workers are somebody else.
 CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID")
 IDENTITY = InstanceId(service=NAME)
@@ -178,6 +179,13 @@ def ensure(host: DockerHost, environ: Mapping[str, str]) -> Container:
     if made is None:
         raise GearError("nginx ended", where=name_of(host))
     return made
+
+
+def remove(host: DockerHost) -> None:
+    """End the edge: nothing is left to be served. The caller holds the edge lock."""
+    if find(host) is not None:
+        docker("stop", f"--time={LAST_WORDS}", "--", name_of(host), check=False)
+        docker("rm", "--force", "--volumes", "--", name_of(host), check=False)
 
 
 def compose_file(host: DockerHost, image: str) -> str:

@@ -188,16 +188,19 @@ class Part:
 
 
 def withdraw(home: DockerHome) -> None:
-    """Take an app away from the edge."""
+    """Take an app away from the edge, which ends with the last one."""
     host = home.host
     with host.edge_lock():
-        if home.name not in edge.claims(host):
-            return
-        name = edge.prepare(host, Claim(app=home.name, release=0), None)
-        if pid := master(host):
-            edge.switch(host, pid, name, lambda: "")
-        else:
-            edge.point(host, name)
+        claims = edge.claims(host)
+        last = not claims.keys() - {home.name}
+        if home.name in claims:
+            name = edge.prepare(host, Claim(app=home.name, release=0), None)
+            if not last and (pid := master(host)):
+                edge.switch(host, pid, name, lambda: "")
+            else:
+                edge.point(host, name)
+        if last:
+            edge.remove(host)
 
 
 def _asked(address: str) -> str:
