@@ -141,9 +141,16 @@ def _further_asks(
     services: dict[str, Service], root: Reader, given: Mapping[str, Mapping[str, Source]]
 ) -> dict[str, Service]:
     """Files of the machine that a service would get by a secret, a config or a volume."""
-    opts = {name for name, volume in root.children("volumes") if volume.get("driver_opts")}
+    opts = {
+        name: {key: driver.text(key) or "" for key in driver.values}
+        for name, volume in root.children("volumes")
+        if (driver := volume.child("driver_opts")).values
+    }
     found = {}
-    for name, s in services.items():
+    for name, given_as in services.items():
+        mounts = tuple(replace(m, options=opts.get(m.source, {}))
+                       if m.kind is MountKind.VOLUME else m for m in given_as.mounts)  # fmt: skip
+        s = replace(given_as, mounts=mounts) if mounts != given_as.mounts else given_as
         asks = [f"volumes.{m.source}.driver_opts" for m in s.mounts if m.source in opts]
         built = s.build.secrets if s.build else ()
         names = {

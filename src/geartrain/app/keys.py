@@ -148,6 +148,14 @@ FOR_DOCKER = (Effect.DOCKER, Effect.ASKS)
 BUILD_ASKS = ("additional_contexts", "entitlements", "network", "privileged", "ssh")
 
 
+# Rights that no owner of a host can grant: they lead to other containers of the Compose file, of
+# which a release has several, or into a build as nothing here passes them on.
+NEVER = frozenset(
+    {"credential_spec", "external_links", "provider", "volumes_from"}
+    | {f"build.{key}" for key in BUILD_ASKS if key != "network"}
+)
+
+
 def asks(name: str, value: object) -> bool:
     """True when a service key asks for more rights on the machine than an app needs."""
     if value in (None, False, "", [], {}):

@@ -52,6 +52,7 @@ class Build(Struct, frozen=True, kw_only=True):
     target: str | None = None
     args: dict[str, str] = {}
     inline: str | None = None  # `dockerfile_inline`: the Dockerfile's own text
+    network: str | None = None
     secrets: tuple[BuildSecret, ...] = ()
 
 
@@ -77,13 +78,15 @@ class Mount(Struct, frozen=True, kw_only=True):
     """One entry of `volumes`.
 
     `source` is the volume's key for a volume ("" when anonymous), and for a
-    bind mount a path relative to the project folder.
+    bind mount a path relative to the project folder. `options` are the volume's
+    own `driver_opts`.
     """
 
     kind: MountKind
     target: str
     source: str = ""
     read_only: bool = False
+    options: dict[str, str] = {}
 
 
 class Grant(Struct, frozen=True, kw_only=True):

@@ -85,6 +85,7 @@ def _build(raw: Reader, project: str, environ: Mapping[str, str]) -> Build | Non
         target=build.text("target"),
         args=_environment(build, "args", environ),
         inline=build.text("dockerfile_inline"),
+        network=build.text("network"),
         secrets=_build_secrets(build),
     )
 

@@ -147,8 +147,7 @@ def _instance(
         "restart": _restart(service),
         "stop_grace_period": f"{service.stop_grace:g}s",
         **_words(service),
-        **_rest(service),
-        **hardening(root=_root(service, image)),
+        **author(service, hardening(root=_root(service, image))),
         **_limits(service),
         **_healthcheck(service),
     }
@@ -158,9 +157,6 @@ def _instance(
         found["volumes"] = volumes
     if tmpfs := [m.target for m in service.mounts if m.kind is MountKind.TMPFS]:
         found["tmpfs"] = tmpfs
-    for key in _ADDED:
-        if own_ones := service.rest.get(key):
-            found[key] = list(dict.fromkeys([*found.get(key, ()), *own_ones]))
     if service.rest.get("network_mode"):
         del found["networks"]  # it is in another network then
     given: dict[str, Any] = literal(found)
@@ -201,8 +197,19 @@ def _words(service: Service) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _rest(service: Service) -> dict[str, Any]:
-    return {k: v for k, v in service.rest.items() if k not in _DECIDED and k not in _ADDED}
+def author(service: Service, hardened: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys that only Docker knows, as the author wrote them, within what every container is denied.
+
+    Args:
+        service: the service. What it asks for beyond that, the host's owner has granted.
+        hardened: what is denied.
+    """
+    found = {k: v for k, v in service.rest.items() if k not in _DECIDED and k not in _ADDED}
+    found |= hardened
+    for key in _ADDED:
+        if own_ones := service.rest.get(key):
+            found[key] = list(dict.fromkeys([*found.get(key, ()), *own_ones]))
+    return found
 
 
 def _own_labels(service: Service) -> dict[str, str]:

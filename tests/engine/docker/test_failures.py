@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from geartrain.errors import GearError, InvalidError
+from geartrain.render import containers
+from tests.dockerd import docker
 from tests.engine.docker.conftest import Place
 from tests.engine.docker.releasing import Shop
 
@@ -89,6 +92,59 @@ def test_rights_are_refused_until_the_hosts_owner_allows_them(shop: tuple[Place,
     said = dict(line.split(":\t") for line in get(place, "/identity").splitlines())
     assert int(said["CapBnd"], 16) & raw
     (place.host.folder / "allow.json").unlink()
+
+
+def test_a_granted_right_takes_effect_where_it_was_granted_and_nowhere_else(
+    shop: tuple[Place, Shop],
+) -> None:
+    place, made = shop
+    media = place.folder / "media"
+    media.mkdir()
+    (media / "hello").write_text("from the machine")
+    compose = GOOD.format(how="good", port=8080).replace(
+        "build: .,", 'build: ., volumes: ["media:/media"],'
+    )
+    compose += "  redis: {{ image: redis:7, cap_add: [NET_RAW]{more} }}\n"
+    compose += (
+        f"volumes: {{ media: {{ driver_opts: {{ type: none, o: bind, device: {media} }} }} }}\n"
+    )
+    compose = compose.replace("{{", "{").replace("}}", "}")
+    grants = place.host.folder / "allow.json"
+    grants.write_text(json.dumps({"shop": ["services.redis.cap_add", "volumes.media.driver_opts"]}))
+    try:
+        error = refused(shop, compose.replace("{more}", ", pid: host"))
+        assert isinstance(error, InvalidError)
+        assert [one.where.split()[-1] for one in error.problems] == ["services.redis.pid"]
+        (made.source / "docker-compose.yml").write_text(compose.replace("{more}", ""))
+        made.release()
+    finally:
+        grants.unlink()
+    seen = {one.id.service: one for one in made.engine().observe().instances}
+    raw = 1 << 13
+    for name, has in (("redis", True), ("web", False)):
+        status = Path(f"/proc/{seen[name].pid}/status").read_text()
+        said = dict(line.split(":\t", 1) for line in status.splitlines())
+        assert bool(int(said["CapBnd"], 16) & raw) is has, name
+    web = containers.container(made.home.base, seen["web"].id)
+    assert docker("exec", web, "cat", "/media/hello") == "from the machine"
+
+
+def test_what_nobody_can_grant_is_not_promised(shop: tuple[Place, Shop]) -> None:
+    place, _ = shop
+    compose = GOOD.format(how="good", port=8080).replace(
+        "build: .,", "volumes_from: [other], build: .,"
+    )
+    compose += "  other: { build: ., command: sleep 1000 }\n"
+    (place.host.folder / "allow.json").write_text(
+        json.dumps({"shop": ["services.web.volumes_from"]})
+    )
+    try:
+        error = refused(shop, compose)
+    finally:
+        (place.host.folder / "allow.json").unlink()
+    assert "services.web.volumes_from" in str(error)
+    assert "whoever allows it" in str(error)
+    assert "allow.json" not in str(error)
 
 
 def test_what_nobody_asked_for_is_denied(shop: tuple[Place, Shop]) -> None:

@@ -20,6 +20,7 @@ from geartrain.engine.docker import (
     readiness,
     redis,
     unsettled,
+    volumes,
 )
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
@@ -158,7 +159,9 @@ def _file(
             probing.label(service),
         ),
         "restart": compose.ALWAYS,
-        **compose.hardening(root=facts.facts(image).root, read_only=official),
+        **compose.author(
+            service, compose.hardening(root=facts.facts(image).root, read_only=official)
+        ),
         **{k: v for k, v in own.items() if v is not None},
         "volumes": [*mounted, *own.get("volumes", ())],
         "networks": {
@@ -171,12 +174,12 @@ def _file(
     asked = {"mem_limit": limits.memory, "cpus": limits.cpus, "pids_limit": limits.pids,
              "user": service.user}  # fmt: skip
     made |= {key: value for key, value in asked.items() if value}
-    volumes = {m["source"]: m["source"] for m in mounted if m["type"] == "volume"}
+    named = {m["source"]: m["source"] for m in mounted if m["type"] == "volume"}
     return compose.write(
         containers.project(home.base),
         {service.name: compose.literal(made)},
         (network_name,),
-        volumes,
+        named,
     )
 
 
@@ -195,8 +198,7 @@ def _storage(
         bound = compose.bind(compose.Bind(source=str(here), target=place.target))
         return place, [bound], [f"--mount=type=bind,source={here},target={place.target},readonly"]
     name = containers.volume(home.base, place.volume or service.name)
-    words = {containers.HOST: home.host.facts.id, containers.APP: home.name}
-    docker("volume", "create", *(f"--label={k}={v}" for k, v in words.items()), "--", name)
+    volumes.ensure(home, name, mount.options if mount else {})
     made = {"type": "volume", "source": name, "target": place.target}
     return place, [made], [f"--mount=type=volume,source={name},target={place.target},readonly"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from geartrain.app.model import App, Role
+from geartrain.app.keys import NEVER
+from geartrain.app.model import App, Role, Service
 from geartrain.app.routes import own_config
 from geartrain.engine.docker.host import DockerHome
 from geartrain.errors import GearError, InvalidError, Problem
@@ -49,24 +50,38 @@ def refuse_rights(app: App, allowed: frozenset[str], home: DockerHome) -> None:
     Raises:
         InvalidError: with each such key.
     """
-    asked = [f"services.{s.name}.{key}" if not key.startswith(("secrets.", "configs.", "volumes."))
-             else key for s in app.services.values() for key in s.asks]  # fmt: skip
+    asked = dict.fromkeys(_key(s, key) for s in app.services.values() for key in s.asks)
+    never = {_key(s, key) for s in app.services.values() for key in s.asks if key in NEVER}
     problems = [
         Problem(
-            what="asks for rights on the machine that an app does not need",
+            what="cannot be given to an app, whoever allows it"
+            if key in never
+            else "asks for rights on the machine that an app does not need",
             where=f"{app.compose_file} {key}",
         )
-        for key in dict.fromkeys(asked)
-        if key not in allowed
+        for key in asked
+        if key not in allowed or key in never
     ]
+    if problems and all(key in allowed or key in never for key in asked):
+        raise InvalidError(
+            "the Compose file asks for what no host gives",
+            problems=problems,
+            remedy="take it out",
+        )
     if problems:
-        keys = ", ".join(f'"{key}"' for key in dict.fromkeys(asked))
+        keys = ", ".join(f'"{key}"' for key in asked if key not in never)
         raise InvalidError(
             "the Compose file asks for more than this host gives",
             problems=problems,
             remedy="take it out, or have the host's owner allow it in"
             f' {home.host.folder}/allow.json: {{"{home.name}": [{keys}]}}',
         )
+
+
+def _key(service: Service, key: str) -> str:
+    """How `allow.json` names it: what is at the top of the file belongs to no service."""
+    top = key.startswith(("secrets.", "configs.", "volumes."))
+    return key if top else f"services.{service.name}.{key}"
 
 
 def _need_room(home: DockerHome) -> None:

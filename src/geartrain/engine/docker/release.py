@@ -12,9 +12,8 @@ from geartrain import durable
 from geartrain.app.credentials import Logins
 from geartrain.app.model import MountKind, Role, Service
 from geartrain.app.release import InstanceId, Release, instances
-from geartrain.engine.docker import addresses, data, imagery, networks, probing, project
+from geartrain.engine.docker import addresses, data, imagery, networks, probing, project, volumes
 from geartrain.engine.docker.builds.build import Order, build
-from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.images import prune
 from geartrain.engine.docker.images.ensure import ensure as ensure_images
@@ -104,13 +103,11 @@ class Releases:
 
     def _surround(self, release: Release) -> None:
         self._networks(release)
-        labels = {containers.HOST: self._home.host.facts.id, containers.APP: self._home.name}
-        words = [f"--label={key}={value}" for key, value in labels.items()]
         for service in release.app.services.values():
             for mount in service.mounts:
                 if mount.kind is MountKind.VOLUME and mount.source and service.stateless:
                     name = containers.volume(self._home.base, mount.source)
-                    docker("volume", "create", *words, "--", name)
+                    volumes.ensure(self._home, name, mount.options)
 
     def _networks(self, release: Release) -> tuple[networks.Network, networks.Network | None]:
         name = containers.project(self._home.base, release.number)

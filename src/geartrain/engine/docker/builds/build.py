@@ -165,7 +165,9 @@ def _words(
         mounts.append(f"type=secret,id=gear-index-{number},target={path}")
     proxies = (environ[name] for name in indexes.PROXIES[:2] + indexes.PROXIES[3:5]
                if environ.get(name))  # fmt: skip
-    if indexes.loopback((*packages.addresses, *proxies)):
+    if made.network:  # asked for, and granted by the host's owner
+        words.append(f"--network={made.network}")
+    elif indexes.loopback((*packages.addresses, *proxies)):
         words.append("--network=host")  # what they name is on this machine
     words += _secrets(order, folder, environ, used, place)
 
