@@ -39,7 +39,7 @@ NEUTRAL = {"geartrain.engine.protocol", "geartrain.engine.home"}
 
 SPAWNERS = {
     "geartrain.run": "the gateway",
-    "geartrain.engine.docker.retiring": "starts what ends old instances, which outlives it",
+    "geartrain.engine.aside": "starts what ends old instances and what starts jobs; it outlives it",
     "geartrain.engine.embedded.supervisor.spawn": "starts instances and hears of their end",
     "geartrain.engine.embedded.supervisor.client": "starts the guard, which outlives it",
     "geartrain.engine.embedded.supervisor.guard": "forks, to clean up after the supervisor",

@@ -21,6 +21,7 @@ COMMANDS = {
     "check": ("check", "Run the app's own tests against throwaway data services."),
     "exec": ("execute", "Run a command in the surroundings of a running service."),
     "run": ("execute", "Run a one-off command in a service's surroundings."),
+    "job": ("job", "Run a scheduled service now: `gear job run`."),
     "restart": ("restart", "Restart services, one instance at a time."),
     "wait": ("wait", "Wait until services have ended, and exit with their code."),
     "db": ("data", "PostgreSQL: `gear db shell`."),

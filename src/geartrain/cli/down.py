@@ -14,6 +14,7 @@ from geartrain.cli.place import Place
 from geartrain.engine.embedded.host import Host
 from geartrain.release import moves
 from geartrain.release.deploy import Cause
+from geartrain.server import jobs
 
 
 @click.command()
@@ -67,7 +68,9 @@ def _stop(found: Place) -> bool:
         return engine.down()
     ledger = found.ledger()
     cause = Cause(by=caller.name(), via="gear down")
-    return moves.stop(engine, ledger, ledger.desired(), cause)
+    ran = moves.stop(engine, ledger, ledger.desired(), cause)
+    jobs.attend(found.app)
+    return ran
 
 
 def _delete(host: Host) -> None:

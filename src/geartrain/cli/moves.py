@@ -20,7 +20,7 @@ from geartrain.release import rollback as back
 from geartrain.release.deploy import Cause, Result
 from geartrain.release.history import Desired
 from geartrain.server import app as apps
-from geartrain.server import branch, detached, monitor, repository
+from geartrain.server import branch, detached, jobs, monitor, repository
 from geartrain.server import host as hosts
 from geartrain.server.app import ServerApp
 
@@ -54,6 +54,8 @@ def rollback(number: int | None, yes: bool, found: Place, as_json: bool) -> None
         engine = found.engine(to.number)
         done = moves.roll_back(to, engine, ledger, desired, _cause("gear rollback"), Progress())
         _followed(found)
+        if found.app is not None:
+            jobs.attend(found.app)
     _tell(found, done, as_json=as_json)
 
 
@@ -140,6 +142,8 @@ def converge(
 def _converge(found: Place, *, every: bool) -> dict[str, object]:
     done = _bring_about(found, every=every)
     app, live = found.app, done["live"]
+    if app is not None:
+        jobs.attend(app)
     if app is not None and isinstance(live, int):
         ledger = found.ledger()
         if monitor.left(ledger.events(), live, time.time()):
@@ -194,6 +198,7 @@ def destroy(name: str, data: bool, yes: bool, host_dir: Path | None, as_json: bo
         if data:
             engine.erase()
         apps.forget(app)
+        jobs.end(app)
     with app.watching(), home.lock("`gear destroy`", note):  # whoever watches it sees it first
         if not app.exists():  # nobody has made one of that name meanwhile
             apps.delete(app, data=data)

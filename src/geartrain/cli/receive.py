@@ -14,7 +14,7 @@ from geartrain.cli.output import note, show_error
 from geartrain.cli.progress import Progress
 from geartrain.errors import GearError
 from geartrain.release.session import Session
-from geartrain.server import branch, client, detached, monitor, update
+from geartrain.server import branch, client, detached, jobs, monitor, update
 from geartrain.server.app import ServerApp
 from geartrain.server.host import ServerHost
 from geartrain.server.presence import Presence
@@ -73,6 +73,7 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
                 note("this was only the plan: nothing was changed, and nothing is accepted")
                 tell(1)
                 return
+            jobs.attend(app)
             _say_end(app, began, changed=done.result.changed, drained=done.drained)
             tell(0)
             # Git moves the branch now; until then nobody else may.

@@ -47,6 +47,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("exec",): Verb(role=Role.DEPLOY),
     ("run",): Verb(role=Role.DEPLOY),
     ("restart",): Verb(role=Role.DEPLOY),
+    ("job", "run"): Verb(role=Role.DEPLOY),
     ("rollback",): Verb(role=Role.DEPLOY),
     ("scale",): Verb(role=Role.DEPLOY),
     ("converge",): Verb(role=Role.DEPLOY, every="every"),

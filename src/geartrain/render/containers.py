@@ -19,6 +19,7 @@ INDEX = f"{PREFIX}index"  # 0 for a command that runs once
 ROLE = f"{PREFIX}role"
 DEFINITION = f"{PREFIX}definition"  # of what it was made
 PORT = f"{PREFIX}port"
+SCHEDULE = f"{PREFIX}schedule"  # when a job runs, as a cron expression
 PROBE = f"{PREFIX}probe"  # how its readiness is found out
 
 
@@ -91,6 +92,8 @@ def labels(
         said[RELEASE] = str(one.release)
     if service.port is not None:
         said[PORT] = str(service.port)
+    if service.gear.schedule is not None:
+        said[SCHEDULE] = service.gear.schedule
     return said
 
 

@@ -20,7 +20,7 @@ from geartrain.release.apply import Reporter, Silent
 from geartrain.release.deploy import Cause
 from geartrain.release.events import Event, What
 from geartrain.release.history import LOG
-from geartrain.server import branch
+from geartrain.server import branch, jobs
 from geartrain.server.app import ServerApp
 
 VIA = "monitor"
@@ -172,3 +172,4 @@ def act(app: ServerApp, number: int, why: str, reporter: Reporter) -> None:
             )  # fmt: skip
             ledger.tell(ledger.desired(), failed)
         branch.follow(app.repository, app.ref, ledger.desired())
+        jobs.attend(app)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cronsim import CronSimError
 
-from geartrain.engine.embedded.supervisor import schedule
+from geartrain.engine import schedule
 from geartrain.engine.embedded.supervisor.server import Supervisor
 from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, Spec, to_json
 from tests.engine.embedded.supervisor_lab import python

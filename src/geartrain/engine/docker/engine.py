@@ -18,6 +18,7 @@ from geartrain.engine.docker import (
     data,
     edge,
     fitness,
+    jobs,
     networks,
     observing,
     one_off,
@@ -70,6 +71,7 @@ class DockerEngine:
         seen = observing.instances(
             found, retiring.stopping(self._home), unsettled.services(self._home)
         )
+        seen = jobs.noted(self._home, found, seen)
         claim = edge.claims(self._host).get(self._home.name)
         if claim is None:
             return Observed(instances=seen)
@@ -159,9 +161,9 @@ class DockerEngine:
         if release.number not in self._parts and sites(release.app):
             self._ahead(self._part(release, {}).ahead)
         keys = containers.keys(release)
-        jobs = [one for one in wanted if release.app.services[one.service].role is Role.JOB]
-        rest = [one for one in wanted if one not in jobs]
-        for some, act in ((rest, project.up), (jobs, project.create)):
+        later = [one for one in wanted if release.app.services[one.service].role is Role.JOB]
+        rest = [one for one in wanted if one not in later]
+        for some, act in ((rest, project.up), (later, project.create)):
             if some:
                 done = act(file, [keys[one] for one in some], self._environ)
                 if done.code:
@@ -215,7 +217,9 @@ class DockerEngine:
         master = publishing.master(self._host)
         # Those of this switch, and those of one whose command was killed before it came here.
         old = {*self._old_workers, *nginx.leaving(nginx.workers(master))} if master else set()
-        retiring.write(self._home, rest, ())
+        for one in rest:  # a job that runs is let finish
+            running = one.role == Role.JOB and one.running
+            retiring.write(self._home, [one], (one.state.pid,) if running else ())
         retiring.write(self._home, served, sorted(old))
         retiring.begin(self._home)
 

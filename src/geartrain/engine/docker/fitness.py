@@ -32,16 +32,12 @@ def check(home: DockerHome, app: App) -> tuple[str, ...]:
                 remedy="leave `x-gear.role` out: it then runs as it is, behind the edge",
             )
     _need_room(home)
-    said = []
-    for service in app.services.values():
-        if service.role in (Role.DATABASE, Role.CACHE) and service.ports:
-            said.append(
-                f"{service.name}: its ports are not published, only the app reaches it"
-                " (`gear db shell` opens a session)"
-            )
-        if service.role is Role.JOB:
-            said.append(f"{service.name}: nothing starts scheduled jobs on this engine yet")
-    return tuple(said)
+    return tuple(
+        f"{service.name}: its ports are not published, only the app reaches it"
+        " (`gear db shell` opens a session)"
+        for service in app.of_role(Role.DATABASE, Role.CACHE)
+        if service.ports
+    )
 
 
 def refuse_rights(app: App, allowed: frozenset[str], home: DockerHome) -> None:

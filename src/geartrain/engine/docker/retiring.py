@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import select
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from geartrain import durable
+from geartrain.engine import aside
 from geartrain.engine.docker import networks
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
@@ -82,48 +82,16 @@ def keep(home: DockerHome, container: str) -> bool:
 
 def at_work(home: DockerHome) -> bool:
     """Whether the process that ends instances runs."""
-    if (fd := _lock(home)) is None:
-        return True
-    os.close(fd)
-    return False
-
-
-def _lock(home: DockerHome) -> int | None:
-    """The lock of whoever ends instances, or None while another has it."""
-    fd = os.open(home.run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+    return aside.held(home.run / LOCK)
 
 
 def begin(home: DockerHome) -> None:
     """See to it that a process is at what is noted; it outlives this one."""
-    if not notes(home) or (fd := _lock(home)) is None:
+    if not notes(home) or (fd := aside.take(home.run / LOCK)) is None:
         return
-    import subprocess
-
+    here: list[str | Path] = [home.host.folder, home.name, home.folder]
     try:
-        with (home.logs / "retire.log").open("ab") as errors:
-            started = subprocess.Popen(
-                [
-                    sys.executable,
-                    *(["-I"] if sys.flags.isolated else []),
-                    *("-m", "geartrain.engine.docker.retire"),
-                    *(home.host.folder, home.name, home.folder, str(fd)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                start_new_session=True,
-                cwd="/",
-                pass_fds=[fd],  # with it goes the lock: nobody sees it free in between
-            )
-        started.returncode = 0  # it outlives this process on purpose
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{started.pid}\n".encode(), 0)
+        aside.start(["geartrain.engine.docker.retire", *here], home.logs / "retire.log", lock=fd)
     finally:
         os.close(fd)
 
@@ -136,7 +104,7 @@ def wait(home: DockerHome, timeout: float) -> bool:
         left = end - time.monotonic()
         if left <= 0:
             return False
-        _wait([int((home.run / LOCK).read_text() or 0)], left)
+        _wait([aside.pid(home.run / LOCK)], left)
     return True
 
 
@@ -170,7 +138,7 @@ def end_all(home: DockerHome, lock: int) -> None:
                 _wait([pid for note in noted for pid in note.after], 1.0)
         os.close(held)
         # Whoever noted something in this very moment saw somebody at work.
-        held = _lock(home) if notes(home) else None
+        held = aside.take(home.run / LOCK) if notes(home) else None
 
 
 def _end(home: DockerHome, note: Note) -> None:

@@ -205,13 +205,12 @@ class Process:
         return True
 
     async def _keep_schedule(self) -> None:
-        from geartrain.engine.embedded.supervisor.schedule import next_run
+        from geartrain.engine.schedule import next_run, told
 
         while not self._stopping:
             at = next_run(self.spec.schedule, time.time())
             last = "" if self.code is None else ("last run ok; " if self.code == 0 else "failed; ")
-            when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
-            self._become(State.SCHEDULED, f"{last}next run {when} UTC")
+            self._become(State.SCHEDULED, f"{last}{told(at)}")
             await self._sleep(max(0.0, at - time.time()))
             if self._stopping:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from cronsim import CronSim
@@ -14,3 +15,8 @@ def next_run(expression: str, now: float) -> float:
         cronsim.CronSimError: it is not a cron expression.
     """
     return next(CronSim(expression, datetime.fromtimestamp(now, tz=UTC))).timestamp()
+
+
+def told(at: float) -> str:
+    """When a job runs next, for people; a Unix time in seconds."""
+    return f"next run {time.strftime('%Y-%m-%d %H:%M', time.gmtime(at))} UTC"
