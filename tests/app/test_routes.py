@@ -262,7 +262,7 @@ def test_notices() -> None:
         name="dns", role=Role.WEB, ports=(PublishedPort(target=53, published=53, protocol="udp"),)
     )
     found = notices(app(edge(80, 443), service("web", routes=["/"]), quiet, udp))
-    assert "nginx: port 443 is served by `gear up --tls` alone" in found
+    assert "nginx: port 443 is Geartrain's own: see docs/tls.md" in found
     assert "admin: has no routes, so it is reached only inside the app" in found
     assert "dns: port 53/udp is left out, only TCP is served" in found
 

@@ -100,6 +100,8 @@ class AppPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Name of the app; default Compose's project name."""
     domains: list[Domain] = []
     """Host names that the app answers to; default all."""
+    hsts: Duration | None = None
+    """How long browsers insist on https once they were there (HSTS); default not at all."""
     max_body: Size = "20m"
     """Largest request body that the edge accepts."""
     timeout: Duration = "60s"

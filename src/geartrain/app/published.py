@@ -50,7 +50,7 @@ def notices(app: App) -> tuple[str, ...]:
                     " is left out, only TCP is served"
                 )
             elif port.published == TLS_PORT:
-                said.append(f"{service.name}: port 443 is served by `gear up --tls` alone")
+                said.append(f"{service.name}: port 443 is Geartrain's own: see docs/tls.md")
             elif not speaks_http(service, port):
                 protocol = NOT_HTTP[port.target]
                 said.append(

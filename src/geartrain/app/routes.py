@@ -7,7 +7,7 @@ app is reached, `x-gear.routes` and `x-gear.static` say which paths go where.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from posixpath import normpath
 from urllib.parse import unquote
 
@@ -101,6 +101,11 @@ def sites(app: App) -> tuple[Site, ...]:
         ]
         raise InvalidError("the routes do not fit together", problems=problems)
     return tuple(_site(app, port, asked) for port, asked in built.items())
+
+
+def main_site(found: Sequence[Site]) -> Site | None:
+    """The site that a host name means without a port: that of port 80, or the first."""
+    return next((site for site in found if site.port == 80), next(iter(found), None))
 
 
 def check(app: App) -> tuple[Finding, ...]:

@@ -29,6 +29,7 @@ COMMANDS = {
     "host": ("host", "Make a host, which takes pushes."),
     "keys": ("keys", "SSH keys that may push to a host and run `gear` on it."),
     "app": ("app", "Make and list the apps of a host."),
+    "tls": ("tls", "Certificates of a host's domains: your own, and by ACME."),
     "images": ("images", "Base images made here without a registry, and images of releases."),
     "eject": ("eject", "Write the Dockerfile that a Python project without one is built from."),
     "status": ("status", "Show every app of a host: what is live, and how it is."),

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import sys
+import time
+from typing import TYPE_CHECKING
 
 from geartrain.cli.output import note, paint
 from geartrain.cli.place import Place
+
+if TYPE_CHECKING:
+    from geartrain.server.app import ServerApp
 
 BY_ITSELF = "monitor"
 
 
 def tell(found: Place) -> None:
-    """Say that the last thing that happened was trouble after a switch."""
+    """Say that a certificate ends, or that the last thing that happened was trouble."""
     if found.app is None:
         return
     from geartrain.release.events import What
 
+    _certificates(found.app)
     events = found.ledger().events()
     last = events[0] if events else None
     if last is None or last.via != BY_ITSELF or last.what not in (What.ROLLED_BACK, What.TROUBLE):
         return
     mark = paint("!", "red", sys.stderr, bold=True)
     note(f"{mark} {found.name}: {last.title} at {last.at}: {last.why}")
+
+
+def _certificates(app: ServerApp) -> None:
+    """Say which of the certificates that the app needs end soon."""
+    store, now = app.host.certificates, time.time()
+    late = {d: one for d, one in store.every().items() if one.ends_soon(now)}
+    if not late:
+        return
+    from geartrain.server.certificates import domains
+
+    for one in {c.fingerprint: c for c in store.find(domains(app)).values()}.values():
+        if one.ends_soon(now):
+            note(f"{paint('!', 'red', sys.stderr, bold=True)} {one.warning(now)}")

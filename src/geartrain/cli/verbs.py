@@ -60,6 +60,8 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("keys", "add"): Verb(role=Role.ADMIN, app=""),
     ("keys", "list"): Verb(role=Role.ADMIN, app=""),
     ("keys", "remove"): Verb(role=Role.ADMIN, app=""),
+    ("tls", "list"): Verb(role=Role.READ, app=""),
+    ("tls", "remove"): Verb(role=Role.ADMIN, app=""),
     ("images", "build"): Verb(role=Role.ADMIN, app=""),
     ("images", "list"): Verb(role=Role.ADMIN, app=""),
     ("images", "prune"): Verb(role=Role.ADMIN, app=""),

@@ -3,6 +3,7 @@
 STATE/
   host.json       which engine runs its apps
   envs/           Python environments that apps share (embedded engine)
+  edge/tls/       certificates (see `engine.certificates`)
   apps/NAME/      one app: its repository, releases, data, logs (see `server.app`)
 """
 
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from geartrain import durable
+from geartrain.engine.certificates import Store
 from geartrain.errors import Exit, GearError
 
 SYSTEM = Path("/var/lib/geartrain")
@@ -50,6 +52,7 @@ class ServerHost:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.apps = folder / "apps"
+        self.certificates = Store(folder / "edge" / "tls")
         try:
             self.facts = msgspec.json.decode((folder / FILE).read_bytes(), type=HostFacts)
         except FileNotFoundError as error:

@@ -18,7 +18,7 @@ from geartrain.errors import InvalidError
 from geartrain.render.files import Tree
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.edge import render_edge
-from geartrain.render.nginx.tls import Tls
+from geartrain.render.nginx.tls import Served, Tls
 from geartrain.render.nginx.words import expression, word
 
 from .apps import Golden, app, edge, html, web
@@ -31,8 +31,11 @@ TLS = Tls(
     site=80,
     listen=("127.0.0.1:18443",),
     port=8443,
-    certificate=str(HOST / "run/tls/certificate.pem"),
-    key=str(HOST / "run/tls/key.pem"),
+    served=(
+        Served(
+            certificate=str(HOST / "run/tls/certificate.pem"), key=str(HOST / "run/tls/key.pem")
+        ),
+    ),
 )
 CASES: dict[str, App] = {
     "brief": BRIEF,
@@ -184,15 +187,24 @@ def test_hostile_bindings_are_refused(change: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"listen": ("127.0.0.1:443; }",)},
         {"certificate": "relative.pem"},
         {"key": "/srv/a$b"},
         {"certificate": "/srv/a\nb"},
     ],
 )
-def test_hostile_certificates_are_refused(change: dict[str, object]) -> None:
+def test_hostile_certificates_are_refused(change: dict[str, str]) -> None:
     with pytest.raises(InvalidError):
-        render_edge(BRIEF, sites(BRIEF), binding(BRIEF), structs.replace(TLS, **change))
+        _served_with(**change)
+
+
+def _served_with(**change: str) -> None:
+    tls = structs.replace(TLS, served=(structs.replace(TLS.served[0], **change),))
+    render_edge(BRIEF, sites(BRIEF), binding(BRIEF), tls)
+
+
+def test_a_hostile_address_of_https_is_refused() -> None:
+    with pytest.raises(InvalidError):
+        structs.replace(TLS, listen=("127.0.0.1:443; }",))
 
 
 def test_keepalive_ends_before_the_drain() -> None:

@@ -71,6 +71,7 @@ def binding(host: DockerHost, generation: str, **rest: object) -> Binding:
         generation=generation,
         user="nginx",
         access_log=str(host.edge / "logs" / "access.log"),
+        challenges=str(host.certificates.public),
         **fields,  # type: ignore[arg-type]  # named above and by the caller
     )
 

@@ -4,6 +4,7 @@ HOST/
   docker.json        its id, its edge's private address, what was decided since
   allow.json         rights beyond the usual that its owner grants to apps
   edge/              nginx's configuration, a folder a generation
+  edge/tls/          certificates, and answers to whom they are asked of
 and, for each app, what `geartrain.engine.home.Home` names, with
   releases/N/        compose.json, addresses.json, secrets/, configs/, src/ (the checkout)
   data/              compose.json and configuration of the data services
@@ -22,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from geartrain import durable
+from geartrain.engine.certificates import Store
 from geartrain.engine.home import Home
 
 ADMIN_PORT = 8089
@@ -48,6 +50,7 @@ class DockerHost:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.edge = folder / "edge"
+        self.certificates = Store(self.edge / "tls")
         self._facts: HostFacts | None = None
 
     def exists(self) -> bool:

@@ -8,11 +8,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from geartrain.app.model import Role
+from geartrain.app.published import TLS_PORT
 from geartrain.app.release import Release
-from geartrain.app.routes import Site, sites
+from geartrain.app.routes import Site, main_site, sites
 from geartrain.app.units import seconds
-from geartrain.engine import nginx
+from geartrain.engine import certificates, nginx
 from geartrain.engine.docker import edge
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.engine.docker.observing import Container
@@ -20,6 +23,7 @@ from geartrain.engine.listeners import holder
 from geartrain.engine.protocol import Instance, State
 from geartrain.errors import GearError
 from geartrain.render.nginx.shared import Claim, app_file
+from geartrain.render.nginx.tls import Tls
 
 LOOPBACK = "127.0.0.1"
 ANY = "0.0.0.0"  # noqa: S104 - what Compose's `ports` without an address mean
@@ -29,19 +33,23 @@ def claim(home: DockerHome, release: Release, servers: Mapping[str, Sequence[str
     """What a release takes of the edge."""
     wanted = sites(release.app)
     every = {address for group in servers.values() for address in group}
+    main = main_site(wanted)
+    secured = certificates.secured(home.host.certificates, main)
+    port = home.host.certificates.settings().port
     return Claim(
         app=home.name,
         release=release.number,
         domains=tuple(release.app.policy.domains),
-        listen={site.port: _listen(home.host, site) for site in wanted},
+        listen={site.port: _listen(home.host.port(site.port), site) for site in wanted},
         servers=tuple(sorted(every)),
         drain=seconds(release.app.policy.drain),
+        tls=_listen(port, main) if main and secured else (),
+        certificates={domain: one.fingerprint for domain, one in secured.items()},
     )
 
 
-def _listen(host: DockerHost, site: Site) -> tuple[str, ...]:
+def _listen(port: int, site: Site) -> tuple[str, ...]:
     """All addresses of the machine, unless the Compose file names some."""
-    port = host.port(site.port)
     if site.host_ips:
         return tuple(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip in site.host_ips)
     both = [f"{ANY}:{port}"]
@@ -53,7 +61,7 @@ def check(home: DockerHome, release: Release) -> None:
     mine = claim(home, release, {})
     edge.refuse_conflict(home.host, mine)
     own = master(home.host)
-    for addresses in mine.listen.values():
+    for addresses in (*mine.listen.values(), mine.tls):
         for address in addresses:
             ip, _, port = address.rpartition(":")
             who = holder(ip.strip("[]"), int(port))
@@ -100,12 +108,19 @@ def routed(
 ) -> int | None:
     """The release that nginx sends requests to, by its own word.
 
-    None when it runs with another configuration than it would start with, or
-    knows an instance under an address that it has no more.
+    None when it runs with another configuration than it would start with, serves
+    a certificate that is not the one to serve, or knows an instance under an
+    address that it has no more.
     """
     if front is None or not front.fine:
         return None
     if nginx.generation(host.facts.admin) != edge.current(host):
+        return None
+    there = host.certificates.find(mine.domains)
+    port = f":{host.certificates.settings().port}"
+    if {d: one.fingerprint for d, one in there.items()} != mine.certificates or not all(
+        address.endswith(port) for address in mine.tls
+    ):
         return None
     serving = {
         one.address
@@ -144,7 +159,10 @@ class Part:
         binding = edge.binding(
             home.host, "app", listen=self._claim.listen, servers=dict(servers), root=str(root)
         )
-        self._text = app_file(release.app, home.name, release.number, self._sites, binding)
+        self._tls = _tls(home.host, release, self._claim, main_site(self._sites))
+        self._text = app_file(
+            release.app, home.name, release.number, self._sites, binding, self._tls
+        )
 
     def prepare(self) -> tuple[str, int]:
         """Write and test the generation with this part, and have the edge run.
@@ -180,11 +198,30 @@ class Part:
             GearError: nginx refuses, or does not reach the instances; the one before goes on.
         """
         asked = {port: [_asked(a) for a in v] for port, v in self._claim.listen.items()}
+        wanted = self._sites
+        if (main := main_site(wanted)) and self._claim.tls:
+            asked[TLS_PORT] = [_asked(a) for a in self._claim.tls]
+            domains = tuple(self._claim.certificates)
+            wanted = (*wanted, msgspec.structs.replace(main, port=TLS_PORT, domains=domains))
         with self._host.edge_lock():
             name, pid = self.prepare()
             return edge.switch(
-                self._host, pid, name, lambda: nginx.verify(self._app, self._sites, asked)
+                self._host, pid, name, lambda: nginx.verify(self._app, wanted, asked)
             )
+
+
+def _tls(host: DockerHost, release: Release, claim: Claim, main: Site | None) -> Tls | None:
+    """What is served over TLS, a server for each certificate."""
+    if main is None or not claim.tls:
+        return None
+    store = host.certificates
+    return Tls(
+        site=main.port,
+        listen=claim.tls,
+        port=store.settings().port,
+        served=certificates.served(store, claim.certificates),
+        hsts=certificates.hsts(release.app.policy),
+    )
 
 
 def withdraw(home: DockerHome) -> None:
@@ -249,9 +286,13 @@ def sweep(home: DockerHome, keep: set[int]) -> None:
 def urls(host: DockerHost, wanted: Sequence[Site]) -> tuple[str, ...]:
     """Where a person finds the app."""
     found = []
+    main = main_site(wanted)
+    secured = certificates.secured(host.certificates, main)
     for site in wanted:
-        port = host.port(site.port)
-        tail = "" if port == 80 else f":{port}"
-        names = [d for d in site.domains if not d.startswith("*")] or ["localhost"]
-        found += [f"http://{name}{tail}" for name in names]
+        for name in [d for d in site.domains if not d.startswith("*")] or ["localhost"]:
+            if site == main and name in secured:
+                port, scheme, usual = host.certificates.settings().port, "https", TLS_PORT
+            else:
+                port, scheme, usual = host.port(site.port), "http", 80
+            found.append(f"{scheme}://{name}" + ("" if port == usual else f":{port}"))
     return tuple(dict.fromkeys(found))

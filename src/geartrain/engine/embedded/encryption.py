@@ -10,7 +10,7 @@ from msgspec import structs
 
 from geartrain.app.model import App
 from geartrain.app.published import TLS_PORT
-from geartrain.app.routes import Site, sites
+from geartrain.app.routes import Site, main_site, sites
 from geartrain.engine.embedded.host import Certificate, Host
 from geartrain.errors import InvalidError
 
@@ -61,11 +61,6 @@ def settle(host: Host, app: App, *, wanted: bool | None) -> tuple[str, ...]:
 def folder(host: Host) -> Path:
     """Where the certificate and its key are."""
     return host.folder / "tls"
-
-
-def main_site(found: Sequence[Site]) -> Site | None:
-    """The site that is served over TLS: that of port 80, or the first."""
-    return next((site for site in found if site.port == 80), next(iter(found), None))
 
 
 def with_tls(host: Host, found: Sequence[Site]) -> tuple[Site, ...]:

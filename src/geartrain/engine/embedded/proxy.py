@@ -14,7 +14,7 @@ from geartrain import run as gateway
 from geartrain.app.model import App, Role, Service
 from geartrain.app.published import TLS_PORT
 from geartrain.app.release import InstanceId, Release
-from geartrain.app.routes import Site, own_config
+from geartrain.app.routes import Site, main_site, own_config
 from geartrain.app.units import seconds
 from geartrain.engine.embedded import binaries, encryption, ports
 from geartrain.engine.embedded.host import Host
@@ -27,7 +27,7 @@ from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.edge import render_edge
 from geartrain.render.nginx.mapping import Adapted, Mapping
 from geartrain.render.nginx.own import adapt, map_error, wanted_ports
-from geartrain.render.nginx.tls import Tls
+from geartrain.render.nginx.tls import Served, Tls
 
 ADMIN_PORT = 8089
 NOWHERE = "127.255.255.1:9"  # stands for instances that do not run yet
@@ -85,15 +85,19 @@ def edge_files(
 
 
 def _tls(host: Host, sites: tuple[Site, ...], listen: Pairs[int, tuple[str, ...]]) -> Tls | None:
-    main = encryption.main_site(sites)
+    main = main_site(sites)
     if not host.facts.certificate or main is None:
         return None
     return Tls(
         site=main.port,
         listen=listen[TLS_PORT],
         port=host.facts.ports[str(TLS_PORT)],
-        certificate=str(encryption.folder(host) / "certificate.pem"),
-        key=str(encryption.folder(host) / "key.pem"),
+        served=(
+            Served(
+                certificate=str(encryption.folder(host) / "certificate.pem"),
+                key=str(encryption.folder(host) / "key.pem"),
+            ),
+        ),
     )
 
 

@@ -38,6 +38,8 @@ class Binding(Struct, frozen=True, kw_only=True):
     error_log: str = "stderr"
     names: tuple[str, ...] = ()
     """Host names answered beside the app's domains, such as `localhost` on a laptop."""
+    challenges: str = ""
+    """Absolute folder of the answers to a certificate authority's questions, if any are given."""
     keepalive_min: float = 2.5
     """Seconds for which idle connections of an old worker go on after a reload.
 

@@ -21,6 +21,7 @@ from geartrain.render.nginx.edge import admin_server, main_settings
 from geartrain.render.nginx.http import http_settings
 from geartrain.render.nginx.mime import MIME_TYPES
 from geartrain.render.nginx.sites import app_parts, stranger
+from geartrain.render.nginx.tls import HSTS, Tls, strangers, tls_settings
 from geartrain.render.nginx.words import block, time
 
 RELEASE = "$gear_release"  # `shop 42`, in the access log and the cache's keys
@@ -28,7 +29,10 @@ VARIABLES = (RELEASE, "$forwarded_prefix")
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """What an app takes of the edge. `drain` is in seconds, `listen` by the site's port."""
+    """What an app takes of the edge. `drain` is in seconds, `listen` by the site's port.
+
+    `tls` are the addresses of https, `certificates` what is served there: domain → fingerprint.
+    """
 
     app: str
     release: int
@@ -36,7 +40,8 @@ class Claim(Struct, frozen=True, kw_only=True):
     listen: dict[int, tuple[str, ...]] = {}
     servers: tuple[str, ...] = ()  # `address:port` of every instance
     drain: float = 10.0
-    text: str = ""  # short name of its file's content
+    tls: tuple[str, ...] = ()
+    certificates: dict[str, str] = {}
 
 
 def conflict(mine: Claim, others: Sequence[Claim]) -> str:
@@ -44,8 +49,10 @@ def conflict(mine: Claim, others: Sequence[Claim]) -> str:
     for other in others:
         if other.app == mine.app:
             continue
-        taken = sorted({a for v in mine.listen.values() for a in v}
-                       & {a for v in other.listen.values() for a in v})  # fmt: skip
+        if mixed := sorted((_open(mine) & {*other.tls}) | ({*mine.tls} & _open(other))):
+            port = mixed[0].rpartition(":")[2]
+            return f"port {port} is claimed by {mine.app} and by {other.app}, for http and https"
+        taken = sorted((_open(mine) & _open(other)) | ({*mine.tls} & {*other.tls}))
         if not taken:
             continue
         if both := sorted(set(mine.domains) & set(other.domains)):
@@ -56,7 +63,15 @@ def conflict(mine: Claim, others: Sequence[Claim]) -> str:
     return ""
 
 
-def app_file(app: App, name: str, release: int, sites: tuple[Site, ...], binding: Binding) -> str:
+def _open(claim: Claim) -> set[str]:
+    """The addresses of http."""
+    return {address for group in claim.listen.values() for address in group}
+
+
+def app_file(
+    app: App, name: str, release: int, sites: tuple[Site, ...], binding: Binding,
+    tls: Tls | None = None,
+) -> str:  # fmt: skip
     """The file of one app.
 
     Args:
@@ -65,6 +80,7 @@ def app_file(app: App, name: str, release: int, sites: tuple[Site, ...], binding
         release: the release's number.
         sites: what it answers on.
         binding: where it runs; `generation`, `folder` and logs are the host's matter.
+        tls: the site that is served over TLS, and its certificates.
 
     Raises:
         InvalidError: a name or path cannot be written in nginx's language.
@@ -77,7 +93,7 @@ def app_file(app: App, name: str, release: int, sites: tuple[Site, ...], binding
         f"proxy_read_timeout {timeout};",
         f"proxy_send_timeout {timeout};",
     ]
-    parts = app_parts(sites, binding, own=own, prefix=f"{name}.", alone=False)
+    parts = app_parts(sites, binding, own=own, tls=tls, prefix=f"{name}.", alone=False)
     head = [f"# Written by Geartrain for {name}, release {release}."]
     return "\n\n".join("\n".join(part) for part in [head, *parts] if part) + "\n"
 
@@ -94,6 +110,7 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
     longest = App(name="host", services={}, policy=AppPolicy(drain=_duration(max(drains))))
     shortest = App(name="host", services={}, policy=AppPolicy(drain=_duration(min(drains))))
     names = max((len(domain) for claim in claims for domain in claim.domains), default=0)
+    secure = sorted({address for claim in claims for address in claim.tls})
     parts = [
         [f"# Written by Geartrain for {binding.generation}; changes are lost at the next release."],
         main_settings(longest, binding),
@@ -107,8 +124,13 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
                 "# Set by the app's server; a request that reaches none has none.",
                 "uninitialized_variable_warn off;",
                 *([] if claims else [f'map "" {name} {{ default ""; }}' for name in VARIABLES]),
+                "# Set where an app asks for it, on https alone; an empty header is not sent.",
+                f'map "" {HSTS} {{ default ""; }}',
+                f"add_header Strict-Transport-Security {HSTS} always;",
                 "include apps/*.conf;",
             ],
+            tls_settings() if secure else [],
+            strangers(secure) if secure else [],
             *(stranger([address]) for address in _left(claims)),
             admin_server(binding.admin, binding.generation),
         ),

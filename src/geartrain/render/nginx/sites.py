@@ -10,12 +10,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from geartrain.app.routes import Location, Site
+from geartrain.app.routes import Location, Site, main_site
 from geartrain.errors import InvalidError
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.locations import locations, strip_map
 from geartrain.render.nginx.servers import server_words
-from geartrain.render.nginx.tls import Tls, redirect, strangers, tls_settings
+from geartrain.render.nginx.tls import (
+    Tls,
+    challenges,
+    identity,
+    insist,
+    redirect,
+    strangers,
+    tls_settings,
+)
 from geartrain.render.nginx.tls import listens as tls_listens
 from geartrain.render.nginx.words import block
 
@@ -41,7 +49,7 @@ def app_parts(
     Args:
         sites: what it answers on.
         binding: where it runs on this host.
-        tls: the site that is served over TLS, and its certificate.
+        tls: the site that is served over TLS, and its certificates.
         own: first lines of each of its servers.
         prefix: begins the names of its zones and upstream groups.
         alone: no other app answers on its ports, so it also refuses strange host names.
@@ -54,13 +62,16 @@ def app_parts(
     return [
         [f"limit_req_zone $binary_remote_addr zone={zone}:2m rate={rate};"
          for zone, rate in ((z, _rate(sites, k)) for k, z in names.zones.items())],
-        tls_settings(tls) if tls else [],
+        tls_settings() if tls and alone else [],
         *(strip_map(path) for path in dict.fromkeys(one.path for one in asked if one.strip)),
         *(upstream(group, binding.servers.get(n, ())) for n, group in names.groups.items()),
         *(
             part
             for site in sites
-            for part in _servers(site, binding, _tls(site, tls), names, own, alone=alone)
+            for part in _servers(
+                site, binding, tls if tls and tls.site == site.port else None, names, own,
+                asked=_asked(sites, site, binding), alone=alone,
+            )
         ),
     ]  # fmt: skip
 
@@ -99,14 +110,12 @@ def stranger(listens: Sequence[str], own: Sequence[str] = ()) -> list[str]:
 
 
 def _servers(
-    site: Site, binding: Binding, tls: Tls | None, names: _Names, own: Sequence[str], *, alone: bool
-) -> list[list[str]]:
+    site: Site, binding: Binding, tls: Tls | None, names: _Names, own: Sequence[str], *,
+    asked: list[str], alone: bool,
+) -> list[list[str]]:  # fmt: skip
     listens = binding.listen.get(site.port, ())
     if not listens:
         raise InvalidError(f"port {site.port} has no address to listen on")
-    answers = " ".join((*site.domains, *binding.names) if site.domains else ("_",))
-    mark = "" if alone or site.domains else " default_server"
-    open_listens = [f"listen {address}{mark};" for address in listens]
     body = [
         written
         for location in site.locations
@@ -119,20 +128,32 @@ def _servers(
     ]
     if all(one.path != "/" for one in site.locations):
         body.append(["location / { return 404; }"])
-    server = block(
-        "server",
-        [*(tls_listens(tls) if tls else open_listens), f"server_name {answers};"],
-        list(own),
-        *body,
-    )
-    servers = [redirect(listens, answers, tls), server] if tls else [server]
+    every = (*site.domains, *binding.names) if site.domains else ("_",)
+    servers = []
+    secured: set[str] = set()
+    if tls is not None:
+        for one in tls.served:
+            answers = one.names or every
+            secured |= {*answers}
+            names_here = " ".join(answers)
+            servers.append(redirect(listens, names_here, tls, asked))
+            shown = [*tls_listens(tls.listen), f"server_name {names_here};", *identity(one)]
+            servers.append(block("server", shown, [*own, *insist(tls)], *body))
+    if left := [name for name in every if name not in secured]:
+        mark = "" if alone or site.domains else " default_server"
+        shown = [*(f"listen {address}{mark};" for address in listens),
+                 f"server_name {' '.join(left)};"]  # fmt: skip
+        servers.append(block("server", shown, list(own), asked, *body))
     if not site.domains or not alone:
         return servers
-    return [stranger(listens), *([strangers(tls)] if tls else []), *servers]
+    return [stranger(listens), *([strangers(tls.listen)] if tls else []), *servers]
 
 
-def _tls(site: Site, tls: Tls | None) -> Tls | None:
-    return tls if tls and tls.site == site.port else None
+def _asked(sites: tuple[Site, ...], site: Site, binding: Binding) -> list[str]:
+    """Where certificates are proven for: on the site that a domain means without a port."""
+    if not site.domains or not binding.challenges or site != main_site(sites):
+        return []
+    return challenges(binding.challenges)
 
 
 def _groups(asked: list[Location], prefix: str) -> dict[str, str]:

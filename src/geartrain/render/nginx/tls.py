@@ -5,6 +5,7 @@ Mozilla's "Server Side TLS", intermediate profile, in nginx's words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from posixpath import isabs
 
 from msgspec import Struct
@@ -19,14 +20,37 @@ CIPHERS = (
     *("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
     *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
 )
-CURVES = ("X25519", "prime256v1", "secp384r1")
+# An OpenSSL that does not know a group leaves out those with a `?` (SSL_CTX_set1_groups_list(3)).
+CURVES = ("?X25519MLKEM768", "X25519", "prime256v1", "secp384r1")
+CHALLENGES = "/.well-known/acme-challenge/"  # RFC 8555, 8.3
+HSTS = "$strict_transport"
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """A certificate, and the names that it is served under.
+
+    Raises:
+        InvalidError: a path is not absolute.
+    """
+
+    certificate: str
+    """Absolute path of the certificate with its chain (PEM)."""
+    key: str
+    """Absolute path of its private key (PEM)."""
+    names: tuple[str, ...] = ()
+    """Empty for all that the site answers to."""
+
+    def __post_init__(self) -> None:
+        for path in (self.certificate, self.key):
+            if not isabs(path):
+                raise InvalidError(f"{path!r} is not an absolute path")
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """One site's certificate, and where it is served with it.
+    """One site's certificates, and where it is served with them.
 
     Raises:
-        InvalidError: an address is not one, or a path is not absolute.
+        InvalidError: an address is not one.
     """
 
     site: int
@@ -35,26 +59,21 @@ class Tls(Struct, frozen=True, kw_only=True):
     """Addresses to listen on for TLS, such as `127.0.0.1:8443`."""
     port: int = PORT
     """Port by which callers reach it."""
-    certificate: str
-    """Absolute path of the certificate with its chain (PEM)."""
-    key: str
-    """Absolute path of its private key (PEM)."""
+    served: tuple[Served, ...] = ()
+    """What is served with TLS; without it the site answers as if there were none."""
+    hsts: int | None = None
+    """Seconds for which browsers are to insist on TLS (RFC 6797)."""
 
     def __post_init__(self) -> None:
         for address in self.listen:
             if not ADDRESS.fullmatch(address):
                 raise InvalidError(f"{address!r} is not an address:port")
-        for path in (self.certificate, self.key):
-            if not isabs(path):
-                raise InvalidError(f"{path!r} is not an absolute path")
 
 
-def tls_settings(tls: Tls) -> list[str]:
+def tls_settings() -> list[str]:
     """Write what all servers with TLS share; it stands in `http`."""
     return [
         "# Mozilla's intermediate profile: every browser of the last ten years.",
-        f"ssl_certificate {word(tls.certificate, 'path')};",
-        f"ssl_certificate_key {word(tls.key, 'path')};",
         "ssl_protocols TLSv1.2 TLSv1.3;",
         f"ssl_ciphers {':'.join(CIPHERS)};",
         f"ssl_ecdh_curve {':'.join(CURVES)};",
@@ -67,31 +86,62 @@ def tls_settings(tls: Tls) -> list[str]:
     ]
 
 
-def listens(tls: Tls, *, default: bool = False) -> list[str]:
+def listens(addresses: Sequence[str], *, default: bool = False) -> list[str]:
     """Write where a server listens with TLS, and that it speaks HTTP/2 there."""
     words = " default_server" if default else ""
-    return [*(f"listen {address} ssl{words};" for address in tls.listen), "http2 on;"]
+    return [*(f"listen {address} ssl{words};" for address in addresses), "http2 on;"]
 
 
-def redirect(addresses: tuple[str, ...], names: str, tls: Tls) -> list[str]:
-    """Write the server that sends callers without TLS on; 308 keeps a POST a POST (RFC 9110)."""
+def identity(served: Served) -> list[str]:
+    """Write what a server shows for itself."""
+    return [
+        f"ssl_certificate {word(served.certificate, 'path')};",
+        f"ssl_certificate_key {word(served.key, 'path')};",
+    ]
+
+
+def insist(tls: Tls) -> list[str]:
+    """Write for how long callers are to come by TLS alone; `HSTS` is sent where it is set."""
+    return [f'set {HSTS} "max-age={tls.hsts}";'] if tls.hsts is not None else []
+
+
+def challenges(folder: str) -> list[str]:
+    """Write where a certificate authority asks whether a domain is this machine's."""
+    return block(
+        f"location ^~ {CHALLENGES}",
+        [f"root {word(folder, 'folder')};", "default_type text/plain;", "try_files $uri =404;"],
+    )
+
+
+def redirect(
+    addresses: tuple[str, ...], names: str, tls: Tls, asked: Sequence[str] = ()
+) -> list[str]:
+    """Write the server that sends callers without TLS on; 308 keeps a POST a POST (RFC 9110).
+
+    Args:
+        addresses: where it listens.
+        names: the server's names.
+        tls: where they are sent.
+        asked: what it answers itself, of `challenges`.
+    """
     port = "" if tls.port == PORT else f":{tls.port}"
     return block(
         "server",
         [
             *(f"listen {address};" for address in addresses),
             f"server_name {names};",
+            *asked,
             f"location / {{ return 308 https://$host{port}$request_uri; }}",
         ],
     )
 
 
-def strangers(tls: Tls) -> list[str]:
+def strangers(addresses: Sequence[str]) -> list[str]:
     """Write the server for names that are not the app's: it shows them no certificate."""
     return block(
         "server",
         [
-            *listens(tls, default=True),
+            *listens(addresses, default=True),
             "server_name _;",
             "ssl_reject_handshake on;",
             "# For a connection that was opened under the app's name.",

@@ -1,0 +1,152 @@
+"""`gear tls`: the certificates of a host's domains."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+import msgspec
+from msgspec.structs import replace
+
+from geartrain.app.policy import Domain
+from geartrain.cli import caller, options
+from geartrain.cli.output import as_json as print_json
+from geartrain.cli.output import columns
+from geartrain.engine.certificates import Certificate, Source, day
+from geartrain.errors import Exit, InvalidError
+from geartrain.server import certificates
+from geartrain.server import host as hosts
+from geartrain.server.host import ServerHost
+
+file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def tls() -> None:
+    """Certificates of a host's domains."""
+
+
+@tls.command("set")
+@click.argument("domain")
+@click.option("--cert", required=True, type=file, help="The certificate and its chain (PEM).")
+@click.option("--key", required=True, type=file, help="Its private key (PEM).")
+@options.host_dir
+@options.json
+def tls_set(domain: str, cert: Path, key: Path, host_dir: Path | None, as_json: bool) -> None:
+    """Serve DOMAIN with a certificate of your own, at once.
+
+    It is checked first: names, dates, key and chain. It is never replaced by
+    one from ACME. DOMAIN may be *.example.com, for all names below.
+
+    \b
+    Examples:
+      gear tls set shop.example.com --cert fullchain.pem --key privkey.pem
+    """
+    host = _host(host_dir)
+    store = host.certificates
+    domain = _domain(domain)
+    made = store.put(domain, cert.read_bytes(), key.read_bytes(), Source.OWN)
+    served = certificates.serve(host, domain, caller.name())
+    store.sweep()
+    if as_json:
+        print_json({"domain": domain, "apps": served, "until": made.until,
+                    "fingerprint": made.fingerprint})  # fmt: skip
+        return
+    by = f"{' and '.join(served)} answers with it" if served else "no app has the domain yet"
+    click.echo(f"{domain}: the certificate is good until {day(made.until)}; {by}")
+
+
+@tls.command("remove")
+@click.argument("domain")
+@options.host_dir
+@options.json
+def tls_remove(domain: str, host_dir: Path | None, as_json: bool) -> None:
+    """Serve DOMAIN without its certificate, on http, and delete it.
+
+    \b
+    Examples:
+      gear tls remove shop.example.com
+    """
+    host = _host(host_dir)
+    domain = _domain(domain)
+    if not host.certificates.forget(domain):
+        raise InvalidError(f"there is no certificate for {domain}", remedy="gear tls list")
+    served = certificates.serve(host, domain, caller.name())
+    host.certificates.sweep()
+    if as_json:
+        print_json({"domain": domain, "apps": served})
+    else:
+        click.echo(f"{domain}: served without TLS")
+
+
+@tls.command("list")
+@options.host_dir
+@options.json
+def tls_list(host_dir: Path | None, as_json: bool) -> int:
+    """Show the host's domains and their certificates.
+
+    Exits with 1 when one has ended, or ends within 14 days.
+
+    \b
+    Examples:
+      gear tls list
+    """
+    now = time.time()
+    rows = certificates.rows(_host(host_dir))
+    late = [r for r in rows if r.certificate and r.certificate.ends_soon(now)]
+    if as_json:
+        print_json(msgspec.to_builtins(rows))
+    else:
+        table = [(r.domain, r.app or "none", *_said(r.certificate, now)) for r in rows]
+        for line in columns(table, ("DOMAIN", "APP", "CERTIFICATE", "UNTIL", "NOTE")):
+            click.echo(line)
+    return int(Exit.FAILED) if late else 0
+
+
+def _said(one: Certificate | None, now: float) -> tuple[str, str, str]:
+    if one is None:
+        return "none", "", "on http alone"
+    note = one.warning(now) if one.ends_soon(now) else ""
+    return f"{one.source}, {one.issuer}", day(one.until), note
+
+
+@tls.command("settings")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port of https; default 443.")
+@options.host_dir
+@options.json
+def tls_settings(port: int | None, host_dir: Path | None, as_json: bool) -> None:
+    """Show or decide where https is served, and whom certificates are asked of.
+
+    \b
+    Examples:
+      gear tls settings
+      gear tls settings --port 8443
+    """
+    host = _host(host_dir)
+    known = host.certificates.settings()
+    wanted = replace(known, **({"port": port} if port else {}))
+    if wanted != known:
+        host.certificates.decide(wanted)
+    if wanted.port != known.port:
+        for app, _ in certificates.live(host):
+            certificates.bring_about(app, caller.name())
+    if as_json:
+        print_json(msgspec.to_builtins(wanted))
+        return
+    click.echo(f"https is on port {wanted.port}")
+
+
+def _host(host_dir: Path | None) -> ServerHost:
+    return ServerHost(hosts.place(host_dir, os.environ))
+
+
+def _domain(text: str) -> str:
+    try:
+        return msgspec.convert(text.rstrip("\n"), Domain)
+    except msgspec.ValidationError as error:
+        raise InvalidError(
+            f"{text!r} is not a domain",
+            remedy="a host name such as shop.example.com or *.example.com, in lower case",
+        ) from error

@@ -1,0 +1,87 @@
+"""Certificates as somebody's authority gives them, right and wrong."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass
+class Pair:
+    """The files of a certificate and its key."""
+
+    cert: Path
+    key: Path
+    serial: int
+
+
+class Authority:
+    """Signs whatever it is asked to.
+
+    Args:
+        folder: where its files are, `ca.pem` among them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A test's authority")])
+        self._own = (
+            self._builder(self._name, self._key, -DAY, 90 * DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        self.file = folder / "ca.pem"
+        self.file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, since: datetime.timedelta,
+        until: datetime.timedelta,
+    ) -> x509.CertificateBuilder:  # fmt: skip
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + since)
+            .not_valid_after(now + until)
+        )
+
+    def give(
+        self, *names: str, since: datetime.timedelta = -DAY, until: datetime.timedelta = 60 * DAY,
+        before: bytes = b"",
+    ) -> Pair:  # fmt: skip
+        """A certificate for names, with the authority's own after it (and `before` before)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = (
+            self._builder(x509.Name([]), key, since, until)
+            .add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, names)]), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        place = self.folder / f"{made.serial_number:x}"
+        place.mkdir()
+        pair = Pair(place / "cert.pem", place / "key.pem", made.serial_number)
+        chain = before + made.public_bytes(pem) + self._own.public_bytes(pem)
+        pair.cert.write_bytes(chain)
+        pair.key.write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        return pair

@@ -1,0 +1,109 @@
+"""An own certificate on a host with Docker: https, switched without loss, nobody else's."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from geartrain.engine.docker.host import DockerHost
+from tests.cli.running import free_port
+from tests.engine.docker.hosts import clean
+from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.tls.asking import http_, https, load, serial
+from tests.server.tls.pem import DAY, Authority
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.usefixtures("docker_daemon"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """An app with two domains, of which one insists on https once it has a certificate."""
+    place = tmp_path_factory.mktemp("docker-tls")
+    host = HostFolder(place / "host")
+    host.gear("host", "init", "--engine", "docker")
+    host.gear("tls", "settings", "--port", str(free_port()))
+    clone = clone_of(host, f"tls{time.time_ns() % 10**6}", place)
+    text = (clone.folder / "docker-compose.yml").read_text()
+    head = "x-gear: {domains: [shop.gear.test, www.gear.test], hsts: 180d}\n"
+    clone.write("docker-compose.yml", head + text)
+    clone.commit("domains")
+    clone.push()
+    yield clone
+    host.gear("destroy", clone.app, "--data", "--yes", code=None)
+    clean(DockerHost(host.folder))
+
+
+def port(store: Clone) -> int:
+    found: int = store.host.gear("tls", "settings", "--json").json()["port"]
+    return found
+
+
+def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
+    secure = port(store)
+    assert http_(store.port, "shop.gear.test")[:2] == (200, "hello 1\n")
+    with pytest.raises(ConnectionRefusedError):
+        https(secure, "shop.gear.test", ca.file)
+
+    first = ca.give("shop.gear.test", until=10 * DAY)
+    done = store.host.gear("tls", "set", "shop.gear.test", "--cert", first.cert, "--key", first.key)
+    assert f"{store.app} answers with it" in done.out
+    status, body, headers = https(secure, "shop.gear.test", ca.file)
+    assert (status, body) == (200, "hello 1\n")
+    assert headers["Strict-Transport-Security"] == "max-age=15552000"
+    status, _, headers = http_(store.port, "shop.gear.test", "/a%2Fb?c=1")
+    assert (status, headers["Location"]) == (308, f"https://shop.gear.test:{secure}/a%2Fb?c=1")
+    assert "Strict-Transport-Security" not in headers
+    # The other domain has none: it stays where it was, and is shown nobody else's.
+    status, body, headers = http_(store.port, "www.gear.test")
+    assert (status, body) == (200, "hello 1\n")
+    assert "Strict-Transport-Security" not in headers
+    for stranger in ("www.gear.test", "other.test"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+            https(secure, stranger, ca.file)
+
+    listed = store.host.gear("tls", "list", code=1)  # it ends in ten days
+    assert "the certificate of shop.gear.test ends in 10 days" in listed.out
+    assert "on http alone" in listed.out
+    warned = store.gear("ps")
+    assert "the certificate of shop.gear.test ends in 10 days" in warned.err
+
+    second = ca.give("shop.gear.test", "www.gear.test")
+    with load(secure, "shop.gear.test", ca.file) as seen:
+        for domain in ("shop.gear.test", "www.gear.test"):
+            store.host.gear("tls", "set", domain, "--cert", second.cert, "--key", second.key)
+    assert seen.lost == []
+    assert seen.answered > 250
+    assert seen.connections > 4, "no connection met the new certificate"
+    for domain in ("shop.gear.test", "www.gear.test"):
+        assert serial(secure, domain) == second.serial
+        assert https(secure, domain, ca.file)[1] == "hello 1\n"
+    assert store.host.gear("tls", "list").code == 0
+    assert "certificate" not in store.gear("ps").err
+    assert store.gear("converge", "--json").json()[0]["steps"] == []
+
+    store.version("2")
+    assert f"live at https://shop.gear.test:{secure} and https://www" in store.push().err
+    assert https(secure, "shop.gear.test", ca.file)[1] == "hello 2\n"
+
+    store.host.gear("tls", "remove", "shop.gear.test")
+    assert http_(store.port, "shop.gear.test")[:2] == (200, "hello 2\n")
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        https(secure, "shop.gear.test", ca.file)
+
+
+def test_keys_are_for_their_owner_alone(store: Clone) -> None:
+    found = list((store.host.folder / "edge" / "tls").rglob("key.pem"))
+    assert found
+    assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
