@@ -10,9 +10,11 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from geartrain.errors import Exit, GearError
 
@@ -106,3 +108,58 @@ def run(
     if check and completed.code != 0:
         raise CommandError(completed)
     return completed
+
+
+def interact(argv: Sequence[str | Path]) -> None:
+    """Run a program that talks to whoever sits here, such as an editor, to its end.
+
+    Args:
+        argv: program and arguments, passed on as they are.
+
+    Raises:
+        GearError: it is not there, or failed.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        code = subprocess.call(words)
+    except OSError as error:
+        raise GearError(
+            f"{words[0]} cannot be started: {error.strerror}",
+            remedy="EDITOR names the program to edit with",
+            code=Exit.MISSING,
+        ) from error
+    if code != 0:
+        raise GearError(f"`{words[0]}` {_ended(code)}", remedy="nothing was changed")
+
+
+@contextmanager
+def reading(
+    argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+) -> Iterator[IO[bytes]]:
+    """What a program says, as it comes; it is ended when nobody reads on.
+
+    Args:
+        argv: program and arguments, passed on as they are.
+        env: its whole environment.
+        cwd: its working folder.
+
+    Raises:
+        GearError: it is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        program = subprocess.Popen(
+            words, env={**env, MARK: CALLER}, cwd=cwd, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise GearError(
+            f"{words[0]} is not there", remedy="run `gear doctor`", code=Exit.MISSING
+        ) from error
+    out = cast("IO[bytes]", program.stdout)
+    try:
+        yield out
+    finally:
+        program.kill()  # which does nothing to one that has ended
+        out.close()
+        program.wait()

@@ -370,8 +370,12 @@ def test_unsafe_service_names(project: Project, name: str) -> None:
         ("x-gear: {name: 'a/b'}", "x-gear.name: 'a/b' is not lower-case letters, digits and '-'"),
         ("x-gear: {domains: ['a;b']}", "x-gear.domains[0]: 'a;b' is not a host name such as"),
         (
-            "secrets: {'..': {file: a}, a: {external: true}}",
-            "this secret has no source that Geartrain can read",
+            "configs: {'..': {content: a}, a: {external: true}}",
+            "this config has no source that Geartrain can read",
+        ),
+        (
+            "secrets: {'..': {file: a}, a: {external: true, name: a-b}}",
+            "'a-b' cannot be the name of a secret kept elsewhere",
         ),
     ],
 )

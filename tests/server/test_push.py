@@ -64,7 +64,8 @@ def test_the_plan_of_a_push_changes_nothing(shop: Clone) -> None:
 
 def test_making_a_host_and_an_app_again_changes_nothing(host: HostFolder) -> None:
     again = host.gear("host", "init", "--json").json()
-    assert again == {"folder": str(host.folder), "engine": "embedded", "new": False}
+    key = host.gear("host", "key").out.strip()
+    assert again == {"folder": str(host.folder), "engine": "embedded", "new": False, "key": key}
     remote = host.create("shop")
     hook = (remote / "hooks" / "pre-receive").read_text()
     assert host.create("shop") == remote

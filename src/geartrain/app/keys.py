@@ -135,7 +135,9 @@ TOP_KEYS: dict[str, Key] = {
     "models": Key(_N, "Needs Docker Model Runner."),
     "name": Key(_U, "Name of the app, unless `x-gear.name` says another."),
     "networks": Key(_N, "An app has one private network for each release."),
-    "secrets": Key(_U, "From `file` or `environment`; `external` is refused."),
+    "secrets": Key(
+        _U, "From `file` or `environment`; `external` is the variable or secret of its name."
+    ),
     "services": Key(_U, "What runs."),
     "version": Key(_N, "Obsolete in Compose itself."),
     "volumes": Key(_U, "Data that outlives releases."),

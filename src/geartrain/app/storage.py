@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
-from geartrain.app.finding import Finding
+from geartrain.app.finding import Finding, shown_value
 from geartrain.app.model import Grant, Mount, MountKind, Source
 from geartrain.app.reader import Reader
 
@@ -83,7 +84,16 @@ def sources(config: Reader, key: str, project: str) -> dict[str, Source]:
     found = {}
     for name, entry in config.children(key):
         file, variable, content = (entry.text(k) for k in ("file", "environment", "content"))
-        if entry.flag("external") or (file, variable, content) == (None, None, None):
+        if entry.flag("external") and key == "secrets":
+            # What is kept outside of the file has the name that it has there.
+            variable, file, content = entry.text("name") or name, None, None
+            if not variable.isidentifier() or not variable.isascii():
+                what = f"{shown_value(variable)} cannot be the name of a secret kept elsewhere"
+                remedy = f"give it one with `name: {_variable(variable)}`, or `environment:`"
+                entry.findings.append(Finding(entry.path, what, remedy))
+        if (file, variable, content) == (None, None, None) or (
+            entry.flag("external") and key == "configs"
+        ):
             what = f"this {key.removesuffix('s')} has no source that Geartrain can read"
             remedy = "give it a `file:` or an `environment:`"
             entry.findings.append(Finding(entry.path, what, remedy))
@@ -92,6 +102,11 @@ def sources(config: Reader, key: str, project: str) -> dict[str, Source]:
         else:
             found[name] = Source(environment=variable, content=content)
     return found
+
+
+def _variable(text: str) -> str:
+    """A name like it that a variable can have."""
+    return re.sub(r"\W|^(?=\d)", "_", text, flags=re.ASCII).upper() or "NAME"
 
 
 def of_the_machine(source: str, project: str) -> bool:

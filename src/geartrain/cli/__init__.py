@@ -28,6 +28,7 @@ COMMANDS = {
     "redis": ("data", "Redis: `gear redis shell`."),
     "host": ("host", "Make a host, which takes pushes."),
     "keys": ("keys", "SSH keys that may push to a host and run `gear` on it."),
+    "secrets": ("secrets", "Secrets of an app, encrypted in its repository."),
     "app": ("app", "Make and list the apps of a host."),
     "tls": ("tls", "Certificates of a host's domains: your own, and by ACME."),
     "images": ("images", "Base images made here without a registry, and images of releases."),

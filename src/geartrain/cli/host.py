@@ -12,6 +12,7 @@ from geartrain.cli.output import as_json as print_json
 from geartrain.server import engines
 from geartrain.server import host as hosts
 from geartrain.server.host import EngineKind, ServerHost
+from geartrain.server.secrets import host_key
 
 
 @click.group()
@@ -44,8 +45,27 @@ def host_init(engine: str | None, host_dir: Path | None, as_json: bool) -> None:
     else:
         kind = EngineKind(engine)
     new = hosts.create(folder, kind)
+    key = host_key.public(folder)
     if as_json:
-        print_json({"folder": str(folder), "engine": kind, "new": new})
+        print_json({"folder": str(folder), "engine": kind, "new": new, "key": key})
         return
     click.echo(f"{'made a host' if new else 'a host is there'} in {folder} ({kind} engine)")
+    click.echo(f"secrets are encrypted to {key} (`gear host key`)")
     click.echo("next: gear app create NAME")
+
+
+@host.command("key")
+@options.host_dir
+@options.json
+def key(host_dir: Path | None, as_json: bool) -> None:
+    """Print the public key that an app's secrets are encrypted to for this host.
+
+    \b
+    Examples:
+      gear secrets rotate --add host="$(gear -H gear@203.0.113.7 host key)"
+    """
+    found = host_key.public(ServerHost(hosts.place(host_dir, os.environ)).folder)
+    if as_json:
+        print_json({"key": found})
+    else:
+        click.echo(found)

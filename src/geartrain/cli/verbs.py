@@ -42,6 +42,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("show",): Verb(role=Role.READ),
     ("wait",): Verb(role=Role.READ),
     ("app", "list"): Verb(role=Role.READ, app=""),
+    ("host", "key"): Verb(role=Role.READ, app=""),
     ("status",): Verb(role=Role.READ, app=""),
     ("doctor",): Verb(role=Role.READ, app=""),
     ("exec",): Verb(role=Role.DEPLOY),

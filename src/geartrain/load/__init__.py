@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geartrain.app.model import App
+
+if TYPE_CHECKING:
+    from geartrain.load.variables import Use
 
 __all__ = ["Loaded", "load"]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An app, what its user should know once, and the files that it came from."""
+    """An app, what its user should know once, its files, and where they use which variables."""
 
     app: App
     notices: tuple[str, ...]
     sources: tuple[Path, ...]
+    uses: tuple[Use, ...] = ()
 
 
 def load(

@@ -83,7 +83,8 @@ def read_project(
     if not found:
         found += routes.check(app)
     fail(model.files, found)
-    return Loaded(app, (*notices, *published.notices(app)), paths)
+    used = variables.uses([*model.files, *model.extended], defaults=True)
+    return Loaded(app, (*notices, *published.notices(app)), paths, tuple(used))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _running(asked: _Asked, model: references.Model) -> set[str]:
     return running
 
 
-def _raise_missing(problems: Sequence[Problem], folder: Path) -> None:
+def _raise_missing(problems: Sequence[variables.Unset], folder: Path) -> None:
     example = "" if (folder / ".env").exists() else examples.of(folder / ".env")
     remedy = f"cp {example} .env, and look through it" if example else ""
     variables.raise_missing(problems, remedy)

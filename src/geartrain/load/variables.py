@@ -37,12 +37,19 @@ def warned(messages: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_WARNING.findall(messages)))
 
 
-def uses(files: Sequence[SourceFile]) -> list[Use]:
-    """Every use of a variable without a default, in the files' order."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unset(Problem):
+    """A variable that has no value."""
+
+    name: str
+
+
+def uses(files: Sequence[SourceFile], *, defaults: bool = False) -> list[Use]:
+    """Every use of a variable without a default, in the files' order; with `defaults` all."""
     found = []
     for file in files:
         for path, node in _scalars(file.node, (), set()):
-            for name, operator, offset in _names(node.value):
+            for name, operator, offset in _names(node.value, defaults=defaults):
                 line = node.start_mark.line + 1 if node.start_mark else 0
                 if node.style == "|":
                     line += 1 + node.value[:offset].count("\n")
@@ -68,10 +75,10 @@ def _scalars(
             yield from _scalars(value, (*path, str(key.value)), seen)
 
 
-def _names(text: str) -> Iterator[tuple[str, str, int]]:
+def _names(text: str, *, defaults: bool = False) -> Iterator[tuple[str, str, int]]:
     for found in _USE.finditer(text):
         escaped, plain, braced, operator = found.groups()
-        if escaped or operator in ("-", ":-", "+", ":+"):
+        if escaped or (operator in ("-", ":-", "+", ":+") and not defaults):
             continue  # a default inside a default is found by the next match
         yield plain or braced, operator or "", found.start()
 
@@ -79,10 +86,10 @@ def _names(text: str) -> Iterator[tuple[str, str, int]]:
 class MissingVariablesError(InvalidError):
     """Variables without a value; `missing` has one problem for each."""
 
-    missing: tuple[Problem, ...] = ()
+    missing: tuple[Unset, ...] = ()
 
 
-def raise_missing(problems: Sequence[Problem], remedy: str = "") -> None:
+def raise_missing(problems: Sequence[Unset], remedy: str = "") -> None:
     """Raise when there are problems.
 
     Args:
@@ -105,7 +112,7 @@ def raise_missing(problems: Sequence[Problem], remedy: str = "") -> None:
     raise error
 
 
-def in_env_file(path: Path, shown: str, names: Collection[str]) -> list[Problem]:
+def in_env_file(path: Path, shown: str, names: Collection[str]) -> list[Unset]:
     """Unset variables that an env file refers to: mostly a dollar sign in a password.
 
     Args:
@@ -118,7 +125,8 @@ def in_env_file(path: Path, shown: str, names: Collection[str]) -> list[Problem]
     problems = []
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         problems += [
-            Problem(
+            Unset(
+                name=name,
                 what=f"the variable {name} is not set",
                 where=f"{shown}:{number}",
                 remedy="put the value in single quotes when the dollar sign belongs to it,"
@@ -132,7 +140,7 @@ def in_env_file(path: Path, shown: str, names: Collection[str]) -> list[Problem]
 
 def missing(
     found: Sequence[Use], unset: Collection[str], empty: Collection[str] = ()
-) -> list[Problem]:
+) -> list[Unset]:
     """One problem for each variable that is not set, with all places of use.
 
     Args:
@@ -152,7 +160,8 @@ def missing(
         nothing = "" if any(u.required == ":?" for u in here) else f" (`{name}=` for nothing)"
         state = "empty" if name in empty else "not set"
         problems.append(
-            Problem(
+            Unset(
+                name=name,
                 what=f"the variable {name} is {state}{rest}",
                 where=places[0] if places else "",
                 remedy=f"set {name} in .env or in the environment{nothing},"

@@ -31,6 +31,7 @@ from geartrain.errors import GearError, InvalidError
 from geartrain.release.ledger import DiskLedger
 from geartrain.server import engines
 from geartrain.server.host import ServerHost
+from geartrain.server.secrets.opened import Late, opened
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
@@ -103,7 +104,7 @@ class ServerApp:
 
     def engine(self, home: Home) -> Engine:
         """The engine that runs it."""
-        return engines.engine_of(self.host.facts.engine, home, self.surroundings())
+        return engines.engine_of(self.host.facts.engine, home, self.surroundings(home))
 
     def import_engine(self) -> None:
         """Load the engine's code, which takes as long as Compose takes to read the file."""
@@ -126,15 +127,23 @@ class ServerApp:
         text = msgspec.json.format(msgspec.json.encode(dict(variables)))
         durable.write(self.folder / "variables.json", text, 0o600)
 
-    def surroundings(self) -> dict[str, str]:
-        """The machine's variables for an engine, and the app's own."""
-        machine = {k: v for k, v in os.environ.items() if not k.startswith(_LEFT_OUT)}
-        return machine | self.variables()
+    def surroundings(self, home: Home) -> Mapping[str, str]:
+        """The machine's variables for an engine, and the app's own, secrets among them.
 
-    def meanings(self) -> dict[str, str]:
-        """What variables of the Compose file mean: the app's own, never the machine's."""
+        Args:
+            home: its home; secrets are those of the checkout that is worked on.
+        """
+        machine = {k: v for k, v in os.environ.items() if not k.startswith(_LEFT_OUT)}
+        return Late(lambda: machine | opened(self.host.folder, home.project) | self.variables())
+
+    def meanings(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        """What variables of the Compose file mean: the app's own, never the machine's.
+
+        Args:
+            secrets: those of the commit. What was set on the host goes before them.
+        """
         needed = {k: os.environ[k] for k in ("PATH", "HOME") if k in os.environ}
-        return needed | self.variables()
+        return {**needed, **secrets, **self.variables()}
 
 
 def check_name(name: str) -> None:

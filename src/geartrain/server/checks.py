@@ -38,7 +38,7 @@ def checks(app: ServerApp, home: Home) -> Checks:
         folder.mkdir(mode=0o755)
         files, shared = folder / "files", app.host.folder
         scratch = engines.home_of(kind, name, home.project, folder, files, shared)
-        engine = engines.engine_of(kind, scratch, app.surroundings(), app.repository)
+        engine = engines.engine_of(kind, scratch, app.surroundings(home), app.repository)
         if killed:  # the one before: what it left must not be taken for a fresh start
             engine.down()
             engine.erase()

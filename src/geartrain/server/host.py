@@ -2,6 +2,7 @@
 
 STATE/
   host.json       which engine runs its apps
+  secrets.key     what secrets of its apps are encrypted to (0600)
   envs/           Python environments that apps share (embedded engine)
   edge/tls/       certificates (see `engine.certificates`)
   apps/NAME/      one app: its repository, releases, data, logs (see `server.app`)
@@ -20,6 +21,7 @@ from msgspec import Struct
 from geartrain import durable
 from geartrain.engine.certificates import Store
 from geartrain.errors import Exit, GearError
+from geartrain.server.secrets import host_key
 
 SYSTEM = Path("/var/lib/geartrain")
 VARIABLE = "GEAR_HOST"
@@ -109,6 +111,7 @@ def create(folder: Path, engine: EngineKind) -> bool:
     """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     (folder / "apps").mkdir(mode=0o755, exist_ok=True)
+    host_key.ensure(folder)
     if (folder / FILE).exists():
         known = ServerHost(folder).facts.engine
         if known is not engine:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from geartrain import durable
+from geartrain.app.model import App
+from geartrain.app.sealed import FILE
 from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.load import Loaded, load
 from geartrain.load.variables import MissingVariablesError
 from geartrain.server.app import ServerApp
+from geartrain.server.secrets import care
+from geartrain.server.secrets.opened import opened
 
 
 def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
@@ -25,21 +31,64 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     Raises:
         GearError: it cannot be released; every finding at once.
     """
+    values: Mapping[str, str] = {}
     try:
-        loaded = load(folder, environ=app.meanings(), name=app.name, meanwhile=app.import_engine)
-    except MissingVariablesError as error:
-        # Of the usual remedies only one is there: no `.env` comes with a push.
-        raise InvalidError(
-            f"{len(error.missing)} variables have no value",
-            problems=[Problem(what=one.what, where=one.where) for one in error.missing],
-            remedy=f"on the host, `gear app env {app.name} KEY=VALUE` sets one",
-        ) from error
+        values = opened(app.host.folder, folder)
+        loaded = _loaded(app, folder, values)
+        more = care.refuse_kept(loaded.app, loaded.uses, values)
     except GearError as error:
         # The checkout's own path is nothing to whoever pushed.
         error.what = error.what.replace(str(folder), ".")
         error.where = error.where.replace(str(folder), f"commit {commit[:12]}")
+        care.hide(error, values)
         raise
-    return Loaded(replace(loaded.app, name=app.name), loaded.notices, loaded.sources)
+    over = [name for name, value in app.variables().items() if values.get(name, value) != value]
+    more += tuple(f"{name}: as `gear app env` has it, not as {FILE}" for name in over)
+    named = replace(loaded.app, name=app.name)
+    return Loaded(named, (*loaded.notices, *more), loaded.sources, loaded.uses)
+
+
+def _loaded(app: ServerApp, folder: Path, values: Mapping[str, str]) -> Loaded:
+    """The Compose file, with a value for everything that it needs.
+
+    Raises:
+        InvalidError: something has none; with all of them.
+    """
+    known = app.meanings(values)
+    try:
+        loaded = load(folder, environ=known, name=app.name, meanwhile=app.import_engine)
+    except MissingVariablesError as error:
+        # What else is missing shows once these have a value, whichever.
+        filled = known | {one.name: "1" for one in error.missing}
+        missing = {one.name: Problem(what=one.what, where=one.where) for one in error.missing}
+        with contextlib.suppress(GearError):
+            missing = {**_unset(load(folder, environ=filled, name=app.name).app, filled), **missing}
+        raise _without(app, list(missing.values())) from error
+    if missing := _unset(loaded.app, known):
+        raise _without(app, list(missing.values()))
+    return loaded
+
+
+def _unset(app: App, known: Mapping[str, str]) -> dict[str, Problem]:
+    """Variables that secrets and configs are made of, and that have no value."""
+    found: dict[str, Problem] = {}
+    for kind, sources in (("secrets", app.secrets), ("configs", app.configs)):
+        for name, source in sources.items():
+            if source.environment is not None and source.environment not in known:
+                what = f"{source.environment} has no value"
+                found.setdefault(source.environment, Problem(what=what, where=f"{kind}.{name}"))
+    return found
+
+
+def _without(app: ServerApp, missing: Sequence[Problem]) -> InvalidError:
+    # Of the usual remedies none is there: no `.env` comes with a push.
+    several = len(missing) != 1
+    return InvalidError(
+        f"{len(missing)} variable{'s have' if several else ' has'} no value",
+        problems=missing,
+        remedy="`gear secrets set KEY` puts one into the repository, encrypted;"
+        f" on the host, `gear app env {app.name} KEY=VALUE` sets one that is no secret",
+    )
 
 
 def lend_files(app: ServerApp, loaded: Loaded, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Secrets of apps: encrypted in Git, opened where a release runs."""
