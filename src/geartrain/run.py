@@ -9,8 +9,9 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,7 @@ def run(
             extra_groups=None if user is None else [],
         )
     except FileNotFoundError as error:
-        raise GearError(
-            f"{words[0]} is not there", remedy="run `gear doctor`", code=Exit.MISSING
-        ) from error
+        raise _absent(words) from error
     except subprocess.TimeoutExpired as error:
         err = error.stderr or b""
         text = err.decode(errors="replace") if isinstance(err, bytes) else err
@@ -153,9 +152,7 @@ def reading(
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise GearError(
-            f"{words[0]} is not there", remedy="run `gear doctor`", code=Exit.MISSING
-        ) from error
+        raise _absent(words) from error
     out = cast("IO[bytes]", program.stdout)
     try:
         yield out
@@ -163,3 +160,65 @@ def reading(
         program.kill()  # which does nothing to one that has ended
         out.close()
         program.wait()
+
+
+def follow(
+    argv: Sequence[str | Path],
+    heard: Callable[[str], None],
+    *,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60.0,
+) -> Completed:
+    """Run a program to its end, and tell each line of what it says as it comes.
+
+    Args:
+        argv: program and arguments, passed on as they are.
+        heard: told the lines, of both outputs, from a thread of its own.
+        env: its whole environment; default this process's own.
+        timeout: seconds after which it is killed.
+
+    Returns:
+        How it ended, with all that it said as `err`.
+
+    Raises:
+        CommandError: it took too long.
+        GearError: it is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        started = subprocess.Popen(
+            words,
+            env={**(os.environ if env is None else env), MARK: CALLER},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise _absent(words) from error
+    said: list[str] = []
+    telling = threading.Thread(target=_tell, args=(started.stdout, said, heard), daemon=True)
+    telling.start()
+    try:
+        telling.join(timeout)
+        late = telling.is_alive()
+    finally:
+        if telling.is_alive():
+            started.kill()
+            telling.join(1.0)  # a child of its own may keep the output open
+        code = started.wait()
+    done = Completed(argv=words, code=-1 if late else code, out="", err="".join(said))
+    if late:
+        raise CommandError(done, f"`{shlex.join(words)}` took over {timeout:g} s")
+    return done
+
+
+def _tell(lines: IO[str] | None, said: list[str], heard: Callable[[str], None]) -> None:
+    for line in lines or ():
+        said.append(line)
+        heard(line.rstrip("\n"))
+
+
+def _absent(words: Sequence[str]) -> GearError:
+    return GearError(f"{words[0]} is not there", remedy="run `gear doctor`", code=Exit.MISSING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
     clone = clone_of(host, f"store{time.time_ns() % 10**6}", place)
+    clone.write("run.txt", f"{time.time_ns()}")  # no layer of it is in the builder's cache
+    clone.commit("a file of this run")
     yield clone
     host.gear("destroy", clone.app, "--data", "--yes", code=None)
     clean(DockerHost(host.folder))
@@ -45,6 +48,7 @@ def settles(store: Clone, *expected: str) -> None:
 def test_the_life_of_an_app(store: Clone, tmp_path: Path) -> None:
     first = store.push()
     assert "release 1 is live" in first.err
+    assert re.search(r"web: 3/3 COPY \. \.  \d+\.\d s", first.err), first.err
     assert store.body() == "hello 1\n"
 
     store.version("2")

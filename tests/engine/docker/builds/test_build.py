@@ -106,6 +106,27 @@ def test_a_change_of_the_code_alone_is_built_at_once(repository: Repository) -> 
     assert '"geartrain.test":"yes"' in labels
 
 
+def test_a_long_build_tells_its_steps_while_it_runs(repository: Repository) -> None:
+    dockerfile(
+        repository, "FROM python:3.12-slim\nCOPY app.py .\nRUN echo noise; sleep 2\nRUN true\n"
+    )
+    (repository.folder / "app.py").write_text(uuid.uuid4().hex)  # in nobody's cache
+    app = repository.app()
+    order = Order(app=app, service=app.services["web"], source=repository.folder,
+                  tag=repository.tag, labels={})  # fmt: skip
+    told: list[tuple[str, float]] = []
+    build(order, lambda text: told.append((text, time.monotonic())))
+    ended = time.monotonic()
+    steps = [one for one in told if one[0].startswith("web: ")]
+    assert [text.rpartition("  ")[0] for text, _ in steps] == [
+        "web: 2/4 COPY app.py .", "web: 3/4 RUN echo noise; sleep 2", "web: 4/4 RUN true"
+    ]  # fmt: skip
+    assert all(text.endswith(" s") for text, _ in steps)
+    assert ended - steps[0][1] > 1.5, "the first was told before the second ended"
+    build(order, lambda text: told.append((text, 0.0)))
+    assert [one for one in told if one[1] == 0.0] == [], "what comes from the cache is not told"
+
+
 def test_arguments_targets_and_files_elsewhere(repository: Repository) -> None:
     (repository.folder / "docker-compose.yml").write_text(
         COMPOSE.format(

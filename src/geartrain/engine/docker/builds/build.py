@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from geartrain.app.model import App, Service
 from geartrain.engine.docker.builds import failure, indexes, space
 from geartrain.engine.docker.builds.project import look
+from geartrain.engine.docker.builds.steps import Steps
 from geartrain.engine.docker.client import (
     Builder,
     Client,
@@ -33,7 +35,7 @@ from geartrain.engine.protocol import Say
 from geartrain.errors import GearError, InvalidError
 from geartrain.load import bases
 from geartrain.render.dockerfile import IGNORED, dockerfile
-from geartrain.run import CommandError, run
+from geartrain.run import CommandError, follow
 
 AT_MOST = 3600.0
 """Seconds for one build."""
@@ -83,7 +85,7 @@ def build(
         space.check(room, last=last, service=order.service.name)
     with tempfile.TemporaryDirectory(prefix="gear-build-") as folder:
         words = _words(order, file, used, Path(folder), say, environ, state, place)
-        _run(used, words, order, file, environ)
+        _run(used, words, order, file, environ, say)
     return order.tag
 
 
@@ -219,12 +221,24 @@ def _reachable(image: str, state: Path | None, environ: Mapping[str, str]) -> bo
 
 
 def _run(
-    used: Client, words: list[str], order: Order, file: _File, environ: Mapping[str, str]
+    used: Client,
+    words: list[str],
+    order: Order,
+    file: _File,
+    environ: Mapping[str, str],
+    say: Say,
 ) -> None:
     env = build_environment(used, environ)
+    made = order.service.build
+    told = Steps(order.service.name, made.args if made else {}, say)
     late = None
     try:
-        done = run([used.program, *words], env=env, timeout=AT_MOST, check=False)
+        done = follow(
+            [used.program, *words],
+            lambda line: told.heard(line, time.monotonic()),
+            env=env,
+            timeout=AT_MOST,
+        )
     except CommandError as error:
         done, late = error.done, AT_MOST
     if late is None and done.code == 0:
