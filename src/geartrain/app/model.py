@@ -204,12 +204,13 @@ class Service(Struct, frozen=True, kw_only=True):
     port: int | None = None  # where it answers; None for what is not reached over the network
     gear: ServicePolicy = ServicePolicy()
     asks: tuple[str, ...] = ()  # keys that ask for rights on the machine: `privileged`, `pid`
+    store: str = ""  # of a data store that outlives releases: a digest of the files it is given
     rest: dict[str, Any] = {}  # keys for the Docker engine alone, `asks` among them, as written
 
     @property
     def stateless(self) -> bool:
         """True when the service is replaced with each release."""
-        return self.role in (Role.WEB, Role.WORKER, Role.JOB, Role.OTHER)
+        return not self.store and self.role in (Role.WEB, Role.WORKER, Role.JOB, Role.OTHER)
 
 
 class App(Struct, frozen=True, kw_only=True):
@@ -225,3 +226,11 @@ class App(Struct, frozen=True, kw_only=True):
     def of_role(self, *roles: Role) -> tuple[Service, ...]:
         """The services that have one of these roles, in the file's order."""
         return tuple(s for s in self.services.values() if s.role in roles)
+
+    @property
+    def data_services(self) -> tuple[Service, ...]:
+        """The services that outlive releases, in the file's order."""
+        return tuple(
+            s for s in self.services.values()
+            if s.store or s.role in (Role.DATABASE, Role.CACHE)
+        )  # fmt: skip

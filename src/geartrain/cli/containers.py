@@ -78,7 +78,8 @@ def restart(home: DockerHome, found: Place, services: Sequence[str]) -> None:
     _known(services, every)
     engine = found.engine()
     for one in every:
-        if one.id.service in services if services else one.role in SERVING:
+        lasting = one.id.release is None  # a data store
+        if one.id.service in services if services else one.role in SERVING and not lasting:
             attach.restart(home, one.id)
             (done,) = engine.ready([one.id])
             if not done.ok:

@@ -13,7 +13,9 @@ SHOWN = frozenset(
     {"image", "role", "replicas", "port", "ports", "expose", "limits", "update", "restart"}
     | {"one_shot", "stop_grace", "stop_signal", "mounts", "depends_on", "policy", "gear", "build"}
 )
-HIDDEN = frozenset({"args", "environment", "command", "inline", "release", "check", "embedded"})
+HIDDEN = frozenset(
+    {"args", "environment", "command", "inline", "release", "check", "embedded", "options"}
+)
 MOST = 50
 
 

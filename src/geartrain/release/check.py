@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geartrain.app.model import Role
 from geartrain.app.policy import command_words
 from geartrain.app.release import Release
 from geartrain.engine.protocol import Engine, Outcome, Say
@@ -28,7 +27,7 @@ def check(engine: Engine, release: Release, names: Sequence[str], say: Say) -> l
     """
     app = release.app
     engine.build(release, say)
-    for service in app.of_role(Role.DATABASE, Role.CACHE):
+    for service in app.data_services:
         engine.ensure_data(release, service, say)
     for service in app.services.values():
         if service.gear.release:

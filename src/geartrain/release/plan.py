@@ -64,7 +64,7 @@ def plan(
     checked = tuple(s.name for s in app.services.values() if s.gear.check)
     if arriving and tested and checked:
         steps.append(Check(checked))
-    steps += _data(app.of_role(Role.DATABASE, Role.CACHE), observed)
+    steps += _data(app.data_services, observed, unwanted)
     if arriving and forward:
         steps += [Migrate(s.name) for s in app.services.values() if s.gear.release]
     starts = _starts(target, waves, unwanted)
@@ -73,7 +73,7 @@ def plan(
         steps.append(Switch(target.number))
     if new:
         steps.append(Record(target.number))
-    gone = {i for one in starts if isinstance(one, StopFirst) for i in one.ids}.union(left_over)
+    gone = {*left_over, *(i for one in steps if isinstance(one, StopFirst) for i in one.ids)}
     if rest := tuple(i for i in old if i not in gone):
         steps.append(Retire(rest))
     return tuple(steps)
@@ -115,9 +115,14 @@ def _there(observed: Observed, wanted: InstanceId, *, new: bool) -> bool:
     return seen.fine or (kept_by_engine and not new)
 
 
-def _data(services: tuple[Service, ...], observed: Observed) -> list[Step]:
+def _data(
+    services: tuple[Service, ...], observed: Observed, unwanted: tuple[Instance, ...]
+) -> list[Step]:
     steps: list[Step] = []
     for service in services:
+        before = tuple(i.id for i in unwanted if i.id.service == service.name)
+        if before:  # it was of a release until now, and has the same data
+            steps.append(StopFirst(before, "it outlives releases from now on"))
         seen = observed.find(InstanceId(service=service.name))
         if seen is None or seen.state is not State.READY:
             steps.append(EnsureData(service.name))

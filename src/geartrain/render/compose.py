@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from geartrain.app.model import Mount, MountKind, RestartPolicy, Role, Service
-from geartrain.app.release import InstanceId, Release
+from geartrain.app.release import InstanceId, Release, definition
 from geartrain.render import containers
 
 # What programs that start as root need to set themselves up and become another user; Docker's
@@ -30,6 +30,7 @@ ROOT_CAPABILITIES = (
 # Not `unless-stopped`: a daemon that was killed ends what goes on running when it is back, takes
 # that for a stop by hand, and leaves all of it down.
 ALWAYS = "always"
+STORE_GRACE = 30.0  # seconds that a data store has at least, to write down what it holds
 PIDS = 4096  # a fork bomb stops here; far above what an app's threads need
 LOGGING = {"driver": "local", "options": {"max-size": "20m", "max-file": "5"}}
 NO_NEW_PRIVILEGES = "no-new-privileges:true"
@@ -111,6 +112,18 @@ def one_off_file(
     )
 
 
+def store_file(release: Release, service: Service, around: Surroundings) -> str:
+    """The Compose file of a data store that outlives releases, in the app's stable project."""
+    one = InstanceId(service=service.name)
+    return write(
+        containers.project(around.base),
+        {service.name: _instance(release, service, one, around)},
+        networks=(around.network, *around.networks),
+        volumes={m.source: containers.volume(around.base, m.source) for m in service.mounts
+                 if m.kind is MountKind.VOLUME and m.source},
+    )  # fmt: skip
+
+
 def write(
     project: str,
     services: Mapping[str, Mapping[str, Any]],
@@ -134,8 +147,9 @@ def _instance(
     own: dict[str, Any] = {"aliases": [service.name, *service.aliases]} if one.index else {}
     if address:
         own["ipv4_address"] = address
-    definition, probe = release.fingerprint, around.probes.get(service.name, "")
-    said = containers.labels(around.host, around.app, one, service, definition, probe)
+    made_of = release.fingerprint if one.release else definition(service)
+    probe = around.probes.get(service.name, "")
+    said = containers.labels(around.host, around.app, one, service, made_of, probe)
     found: dict[str, Any] = {
         "image": image.name,
         "pull_policy": "never",
@@ -144,8 +158,8 @@ def _instance(
         "environment": around.environments[service.name],
         "init": not image.init,
         "networks": {around.network: own, **{name: {} for name in around.networks}},
-        "restart": _restart(service),
-        "stop_grace_period": f"{service.stop_grace:g}s",
+        "restart": ALWAYS if service.store else _restart(service),
+        "stop_grace_period": f"{max(service.stop_grace, STORE_GRACE * bool(service.store)):g}s",
         **_words(service),
         **author(service, hardening(root=_root(service, image))),
         **_limits(service),

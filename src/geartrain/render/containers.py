@@ -47,6 +47,11 @@ def data_network(app: str) -> str:
     return f"{app}--data"
 
 
+def outside_network(app: str) -> str:
+    """The network by which an app's other data stores reach the world."""
+    return f"{app}--stores"
+
+
 def keys(release: Release) -> dict[InstanceId, str]:
     """A service's key in the release's Compose file for each of its instances: `web-1`.
 

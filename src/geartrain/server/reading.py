@@ -14,8 +14,10 @@ from geartrain.app.model import App
 from geartrain.app.sealed import FILE
 from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.load import Loaded, load
+from geartrain.load.stores import with_stores
 from geartrain.load.variables import MissingVariablesError
 from geartrain.server.app import ServerApp
+from geartrain.server.host import EngineKind
 from geartrain.server.secrets import care
 from geartrain.server.secrets.opened import opened
 
@@ -45,6 +47,8 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     over = [name for name, value in app.variables().items() if values.get(name, value) != value]
     more += tuple(f"{name}: as `gear app env` has it, not as {FILE}" for name in over)
     named = replace(loaded.app, name=app.name)
+    if app.host.facts.engine is EngineKind.DOCKER:
+        named = with_stores(named, folder)
     return Loaded(named, (*loaded.notices, *more), loaded.sources, loaded.uses)
 
 

@@ -14,6 +14,7 @@ from geartrain.app.release import Release
 from geartrain.engine.docker.engine import DockerEngine
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.load import load
+from geartrain.load.stores import with_stores
 from geartrain.release.apply import apply
 from geartrain.release.plan import plan
 from geartrain.release.steps import Step
@@ -66,7 +67,7 @@ class Shop:
 
     def next(self) -> Release:
         """The source as it is now, as the next release."""
-        app = load(self.source, environ=os.environ).app
+        app = with_stores(load(self.source, environ=os.environ).app, self.source)
         self.last += 1
         made = Release(number=self.last, commit="c" * 40, fingerprint=f"{self.last:020}", app=app)
         folder = self.home.releases / str(made.number)

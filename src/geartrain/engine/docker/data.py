@@ -36,9 +36,9 @@ OFFICIAL = ("postgres", "redis", "valkey")  # known to run without writing besid
 
 def network(home: DockerHome, app: App) -> networks.Network | None:
     """The network of an app's data services, made when it is not there."""
-    if not app.of_role(Role.DATABASE, Role.CACHE):
+    if not app.data_services:
         return None
-    services = app.of_role(Role.DATABASE, Role.CACHE)
+    services = app.data_services
     name = containers.data_network(home.base)
     return networks.ensure(home, name, room=len(services), internal=True)
 
@@ -122,7 +122,7 @@ def _make(
         own = postgres.definition(home, service, known, binds)
     else:
         own = redis.definition(home, service, logins.caches[service.name])
-    ids = [InstanceId(service=s.name) for s in app.of_role(Role.DATABASE, Role.CACHE)]
+    ids = [InstanceId(service=s.name) for s in app.data_services]
     given = addresses.decide(home.data / "addresses.json", joined, ids)
     text = _file(home, service, image, facts, own, mounted, joined.name, given)
     file = home.data / f"{service.name}.json"

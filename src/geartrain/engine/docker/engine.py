@@ -26,6 +26,7 @@ from geartrain.engine.docker import (
     publishing,
     readiness,
     retiring,
+    stores,
     unsettled,
 )
 from geartrain.engine.docker.client import client
@@ -132,6 +133,9 @@ class DockerEngine:
         image = self._releases.image(release, service, say)
         with self._turn:
             data.network(self._home, release.app)  # one makes it, not two at once
+        if service.store:
+            stores.ensure(self._home, self._releases, release, service, source, self._environ, say)
+            return
         data.ensure(
             self._home, release.app, service, image, self.logins(release), source,
             self._environ, say,
@@ -241,8 +245,9 @@ class DockerEngine:
         """Stop everything, data services last; says whether anything ran."""
         publishing.withdraw(self._home)
         found = observing.of_app(self._home)
-        retiring.remove(self._home, [one for one in found if one.role not in DATA])
-        retiring.remove(self._home, [one for one in found if one.role in DATA])
+        lasting = [one for one in found if one.instance and one.instance.release is None]
+        retiring.remove(self._home, [one for one in found if one not in lasting])
+        retiring.remove(self._home, lasting)
         networks.remove(*networks.of_app(self._home))
         return bool(found)
 
@@ -292,6 +297,3 @@ class DockerEngine:
                     release.app, self._home.credentials, self._home.project, self._environ
                 )
             return self._logins
-
-
-DATA = (Role.DATABASE, Role.CACHE)

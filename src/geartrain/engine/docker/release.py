@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -218,29 +218,62 @@ class Releases:
 
     def _around(self, release: Release, *, owner: bool = False) -> compose.Surroundings:
         own, shared = self._networks(release)
+        source = self.source(release)
+        services = [s for s in release.app.services.values() if s.stateless]
+        return self.around(
+            release,
+            services,
+            (own.name, shared.name) if shared else (own.name,),
+            self._addresses(release),
+            {
+                s.name: binds(
+                    self._home, release.app, s, self.folder(release), source, self._environ
+                )
+                for s in services
+            },
+            owner=owner,
+        )
+
+    def around(
+        self,
+        release: Release,
+        services: Sequence[Service],
+        joined: Sequence[str],
+        addresses: Mapping[InstanceId, str],
+        bound: Mapping[str, tuple[compose.Bind, ...]],
+        *,
+        owner: bool = False,
+    ) -> compose.Surroundings:
+        """What some services of a release find here.
+
+        Args:
+            release: the release.
+            services: the services.
+            joined: networks, the one with the addresses first.
+            addresses: where instances are.
+            bound: by service, what is mounted from this machine.
+            owner: they log in to databases as their owner.
+        """
         app, home = release.app, self._home
-        services = [s for s in app.services.values() if s.stateless]
         logins = self._logins(release)
         hosts = {s.name: s.name for s in app.of_role(Role.DATABASE, Role.CACHE)}
-        source = self.source(release)
-        said = {"GEAR_APP": home.name, "GEAR_RELEASE": str(release.number)}
+        said = {"GEAR_APP": home.name}
         return compose.Surroundings(
             host=home.host.facts.id,
             app=home.name,
             base=home.base,
-            network=own.name,
-            networks=(shared.name,) if shared else (),
+            network=joined[0],
+            networks=tuple(joined[1:]),
             images={s.name: self._facts(release, s) for s in services},
             environments={
                 s.name: _own(s, environment(app, s, logins, hosts, owner=owner))
-                | {**said, "GEAR_SERVICE": s.name}
+                | said
+                | ({} if s.store else {"GEAR_RELEASE": str(release.number)})
+                | {"GEAR_SERVICE": s.name}
                 for s in services
             },
-            addresses=self._addresses(release),
-            binds={
-                s.name: binds(home, app, s, self.folder(release), source, self._environ)
-                for s in services
-            },
+            addresses=dict(addresses),
+            binds=dict(bound),
             probes={s.name: probing.label(s) for s in services},
         )
 
