@@ -8,43 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.broken import SAID, assert_told, impatient
 from tests.cli.conftest import Make
-from tests.cli.running import APPS, Project, free_port, nothing_left, requests_all_the_while
+from tests.cli.running import APPS, free_port, nothing_left, requests_all_the_while
 
 pytestmark = pytest.mark.slow
-
-# folder → what the user reads: the instance, the reason, its last words
-SAID = {
-    "exits": ("web.{n}.1", "exit code 1", "RuntimeError: no setting SMTP_HOST", "one more line"),
-    "unhealthy": ("web.{n}.1", "GET /healthz", "500"),
-    "deaf": ("web.{n}.1", "starting, as ever", "listens on no port at all"),
-    "wrong_port": ("web.{n}.1", "9999", "x-gear.port"),
-    "failing_migration": ("web.{n}.0", "release command of web", "exit code 2"),
-    "crash_loop": ("worker.{n}.1", "exit code"),
-}
-QUICK = """\
-    healthcheck: { test: [CMD, curl, "-f", "http://localhost:8080/healthz"], start_period: 1s }
-"""
-
-
-def impatient(project: Project) -> None:
-    """Let those that never get ready fail after a second, not after thirty."""
-    text = (project.folder / "docker-compose.yml").read_text()
-    if project.folder.name in ("unhealthy", "deaf", "wrong_port"):
-        text = text.replace("    x-gear:", QUICK + "    x-gear:")
-    project.write("docker-compose.yml", text)
-
-
-def assert_told(text: str, app: str, number: int) -> None:
-    for part in SAID[app]:
-        assert part.format(n=number) in text, f"{part!r} is not in\n{text}"
-    assert "\n  → " in text, "no remedy"
 
 
 @pytest.mark.parametrize("app", SAID)
 def test_a_first_start_that_fails_leaves_nothing_running(make: Make, app: str) -> None:
     project = make(f"broken/{app}")
-    impatient(project)
+    impatient(project.folder, app)
     done = project.up(code=1)
     assert_told(done.err, app, 1)
     nothing_left(project.folder)
@@ -60,7 +34,7 @@ def test_the_old_release_goes_on_serving(make: Make, app: str) -> None:
         if path.is_file():
             path.unlink()
     shutil.copytree(APPS / "broken" / app, project.folder, dirs_exist_ok=True)
-    impatient(project)
+    impatient(project.folder, app)
     with requests_all_the_while(project) as answers:
         done = project.up(code=1)
     assert_told(done.err, app, 2)

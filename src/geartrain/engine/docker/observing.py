@@ -11,7 +11,7 @@ import msgspec
 
 from geartrain.app.model import Role
 from geartrain.app.release import InstanceId
-from geartrain.engine.docker import probing
+from geartrain.engine.docker import oom, probing
 from geartrain.engine.docker.client import docker, must_be_absence
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.protocol import Instance, State
@@ -251,12 +251,14 @@ def _instance(one: Container, who: InstanceId, state: State, trouble: str) -> In
 
 def ended_with(one: Container) -> str:
     """Why a container ended, in words."""
-    if one.state.out_of_memory:
-        limit = one.limits.memory // 2**20
-        most = f" (its limit is {limit} MB)" if limit else ""
+    limit = one.limits.memory // 2**20
+    most = f" (its limit is {limit} MB)" if limit else ""
+    if one.state.out_of_memory or (one.state.code == oom.KILLED and oom.killed(one.id)):
         return f"was killed: out of memory{most}"
     if one.state.error:
         return f"did not start: {one.state.error}"
+    if one.state.code == oom.KILLED and limit:
+        return f"was killed, most often for lack of memory{most}"
     return f"ended with exit code {one.state.code}"
 
 

@@ -70,7 +70,8 @@ def attempt(how: str, address: str) -> str:
     try:
         return ways[kind]()
     except TimeoutError:
-        return f"{address}:{number} did not answer within {QUICK:g} s"
+        asked = f"GET {path} on port {number}" if kind == "http" else f"port {number}"
+        return f"no answer to {asked} within {QUICK:g} s"
     except OSError:
         return f"nothing answers on port {number}"
 

@@ -61,7 +61,10 @@ def elsewhere(plain: Mapping[str, object]) -> str:
     pid, port = plain["pid"], plain["port"]
     if plain["fine"] or not isinstance(pid, int) or not pid or not port:
         return ""
-    found = [f"{one.address}:{one.port}" for one in listeners(pid)]
+    found = listeners(pid)
     if not found:
         return "; it listens on no port at all"
-    return f"; it listens on {', '.join(found)} (say so with x-gear.port)"
+    if any(one.port == port for one in found):
+        return ""  # it is there, and does not answer as it should
+    named = ", ".join(f"{one.address}:{one.port}" for one in found)
+    return f"; it listens on {named} (say so with x-gear.port)"

@@ -31,12 +31,13 @@ async def attempt(probe: Probe, children: Children, cwd: str, user: int | None) 
                 case ProbeKind.NONE | ProbeKind.EXIT:
                     return ""
     except TimeoutError:
-        return f"no answer to {_name(probe)} within {probe.timeout:g} s"
+        return f"no answer to {name(probe)} within {probe.timeout:g} s"
     except OSError:
         return f"nothing answers on {probe.address}:{probe.port}"
 
 
-def _name(probe: Probe) -> str:
+def name(probe: Probe) -> str:
+    """What is asked, and where."""
     match probe.kind:
         case ProbeKind.HTTP:
             return f"GET {probe.path} on {probe.address}:{probe.port}"
@@ -66,7 +67,7 @@ async def _http(probe: Probe) -> str:
     words = line.split(" ", 2)
     if len(words) > 1 and words[1][:1] in ("2", "3"):
         return ""
-    return f"{_name(probe)} answers {' '.join(words[1:]) or 'no HTTP'!r}"
+    return f"{name(probe)} answers {' '.join(words[1:]) or 'no HTTP'!r}"
 
 
 async def _redis(probe: Probe) -> str:
@@ -78,7 +79,7 @@ async def _redis(probe: Probe) -> str:
         await _close(writer)
     if hello.startswith(b"+OK") and pong.startswith(b"+PONG"):
         return ""
-    return f"{_name(probe)} answers {(hello + pong).decode(errors='replace').strip()!r}"
+    return f"{name(probe)} answers {(hello + pong).decode(errors='replace').strip()!r}"
 
 
 def _resp(*words: str) -> bytes:
@@ -102,7 +103,7 @@ async def _command(probe: Probe, children: Children, cwd: str, user: int | None)
     if code == 0:
         return ""
     words = b"".join(said).decode(errors="replace").strip().splitlines()
-    return f"{_name(probe)} ends with {code}" + (f": {words[-1]}" if words else "")
+    return f"{name(probe)} ends with {code}" + (f": {words[-1]}" if words else "")
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

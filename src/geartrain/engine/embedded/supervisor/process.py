@@ -13,14 +13,15 @@ from pathlib import Path
 from geartrain.engine.descent import send
 from geartrain.engine.embedded.supervisor import pid_file
 from geartrain.engine.embedded.supervisor.logs import Lines
-from geartrain.engine.embedded.supervisor.probes import attempt
+from geartrain.engine.embedded.supervisor.probes import attempt, name
 from geartrain.engine.embedded.supervisor.spawn import Child, Children
-from geartrain.engine.embedded.supervisor.spec import ProbeKind, Spec, State
+from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, Spec, State
 from geartrain.engine.embedded.supervisor.stale import MARK as HOST_MARK
 from geartrain.engine.embedded.supervisor.strays import MARK, end_strays
 
 PROBE_EVERY = 0.05
 ASK_EVERY = 0.02  # where asking costs no process
+SLOW = 0.5  # seconds after which a check that is under way is told of
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 30.0
 STABLE_AFTER = 10.0
@@ -187,7 +188,7 @@ class Process:
             await asyncio.sleep(probe.settle)
             self._become(State.READY)
             return True
-        while seen := await attempt(probe, self._children, self.spec.cwd, self.spec.user):
+        while seen := await self._ask(probe):
             self.note = seen
             await asyncio.sleep(PROBE_EVERY if probe.kind is ProbeKind.COMMAND else ASK_EVERY)
         if probe.kind is ProbeKind.TCP:
@@ -203,6 +204,17 @@ class Process:
             elif not seen and self.state is State.UNHEALTHY:
                 self._become(State.READY)
         return True
+
+    async def _ask(self, probe: Probe) -> str:
+        """Check once; while no answer comes, that is what is known of the instance."""
+        slow = asyncio.get_running_loop().call_later(SLOW, self._is_slow, probe)
+        try:
+            return await attempt(probe, self._children, self.spec.cwd, self.spec.user)
+        finally:
+            slow.cancel()
+
+    def _is_slow(self, probe: Probe) -> None:
+        self.note = f"no answer to {name(probe)} so far"
 
     async def _keep_schedule(self) -> None:
         from geartrain.engine.schedule import next_run, told
