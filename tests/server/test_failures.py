@@ -166,11 +166,13 @@ def test_a_host_whose_disk_is_full(
                 done = shop.push(code=1)
             assert set(answers()) == {(200, "hello 1\n")}
             filler.unlink()
-            told = re.search(r"only (\d+) MB are free, and a release needs (\d+) MB", done.err)
+            told = re.search(r"(\d+) (?:of \d+ )?MB are free[,:] (.*)", done.err)
             assert told, done.err
             assert int(told[1]) <= leave // 2**20
-            assert int(told[2]) == needs
-            assert "nothing was changed" in done.err
+            what = {f"and a release needs {needs} MB"}
+            if not leave:  # it may not even get as far as the measuring
+                what.add("the disk is full; make room and run the same again")
+            assert told[2] in what
             assert seen.running() == ["edge", "web.1.1"]
         shop.push()
         assert shop.body() == "hello 2\n"
@@ -190,9 +192,13 @@ def mounted(folder: Path, megabytes: int) -> Iterator[None]:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """Leave so many bytes free."""
-    room = os.statvfs(folder)
+    """Leave so many bytes free, or somewhat fewer: logs grow meanwhile."""
     path = folder / "filler"
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize - leave))
-    return path
+        for _ in range(100):
+            room = os.statvfs(folder)
+            size = room.f_bavail * room.f_frsize - leave
+            with contextlib.suppress(OSError):
+                os.posix_fallocate(file.fileno(), 0, max(1, size))
+                return path
+    raise AssertionError("the disk cannot be filled")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+from pathlib import Path
 
 from geartrain.errors import GearError
 
@@ -18,7 +20,15 @@ REFUSALS = {
 }
 
 
-def refusal(error: OSError) -> GearError | None:
-    """The machine's refusal as a user reads it; None for what can only be a bug."""
+def refusal(error: OSError, folder: Path | None = None) -> GearError | None:
+    """The machine's refusal as a user reads it; None for what can only be a bug.
+
+    Args:
+        error: what happened.
+        folder: where it happened, if the error does not say; of a full disk it is measured.
+    """
     said = REFUSALS.get(error.errno or 0)
-    return GearError(said, where=str(error.filename or "")) if said else None
+    if said and folder and error.errno == errno.ENOSPC:
+        room = shutil.disk_usage(folder)
+        said = f"{room.free // 2**20} of {room.total // 2**20} MB are free: {said}"
+    return GearError(said, where=str(error.filename or folder or "")) if said else None

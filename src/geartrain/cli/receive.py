@@ -87,7 +87,7 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
         tell(int(error.code))
     except OSError as error:
         presence.finish()
-        said = refusal(error)
+        said = refusal(error, app.folder)
         if said is None:
             raise
         show_error(said)
