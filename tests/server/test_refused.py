@@ -101,6 +101,33 @@ def test_secrets_that_are_in_no_commit_come_from_the_host(live: Clone) -> None:
     assert "start web." in live.refused("-o", "plan", "main")
 
 
+def test_env_files_that_are_in_no_commit_come_from_the_host(live: Clone) -> None:
+    compose(live, "    env_file: [./config/live.env, ./config/more.env]\n")
+    said = live.refused("-o", "plan", "main")
+    kept = live.state / "files" / "config" / "live.env"
+    for name in ("live.env", "more.env"):
+        where = kept.with_name(name)
+        assert f"the env_file config/{name} is neither in the commit nor at {where}" in said
+    kept.parent.mkdir()
+    kept.write_text("GREETING=hello-from-the-host\n")
+    said = live.refused("-o", "plan", "main")
+    assert "live.env" not in said
+    assert "more.env is neither" in said
+    kept.with_name("more.env").write_text("MORE=1\n")
+    assert "start web." in live.refused("-o", "plan", "main")
+
+
+def test_an_env_file_of_the_host_reaches_the_app_and_no_checkout(shop: Clone) -> None:
+    (shop.state / "files" / "live.env").write_text("GREETING=hello-from-the-host\n")
+    text = (shop.folder / "docker-compose.yml").read_text()
+    (shop.folder / "docker-compose.yml").write_text(text + "    env_file: live.env\n")
+    shop.commit("an env file")
+    shop.push()
+    words = ("run", "web", "--", "python", "-c", "import os; print(os.environ['GREETING'])")
+    assert shop.gear(*words).out == "hello-from-the-host\n"
+    assert not list((shop.state / "releases" / "1" / "src").rglob("live.env"))
+
+
 def test_variables_of_the_machine_are_not_the_app_s(live: Clone) -> None:
     compose(live, "    environment: {A: '${SECRET_OF_THE_MACHINE}'}\n")
     said = live.refused(env={"SECRET_OF_THE_MACHINE": "42"})

@@ -107,6 +107,18 @@ def _missing_file(text: str, places: Mapping[str, str]) -> Problem | None:
     return None
 
 
+class MissingEnvFilesError(InvalidError):
+    """Env files that services must be given are not there: `missing`, absolute."""
+
+    def __init__(self, missing: Sequence[Path], places: Mapping[str, str]) -> None:
+        self.missing = tuple(dict.fromkeys(missing))
+        problems = [no_env_file(path, places) for path in self.missing]
+        if len(problems) == 1:
+            super().__init__(problems[0].what, where=problems[0].where, remedy=problems[0].remedy)
+        else:
+            super().__init__(f"{len(problems)} env files are not there", problems=problems)
+
+
 def no_env_file(path: Path, places: Mapping[str, str]) -> Problem:
     """An env file that is not there, with the example that the author left for it."""
     remedy = "make it"

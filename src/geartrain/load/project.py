@@ -25,7 +25,7 @@ from geartrain.load import (
     variables,
 )
 from geartrain.load.callers import nginx_texts
-from geartrain.load.complaints import explain, no_env_file
+from geartrain.load.complaints import MissingEnvFilesError, explain
 from geartrain.load.locate import SourceFile, problem, raise_all
 from geartrain.load.passwordless import with_open_caches
 
@@ -167,8 +167,8 @@ def _explain_env_files(asked: _Asked, model: references.Model) -> None:
     """Compose stops at the first env file that is not there; find all of them."""
     running = _running(asked, model)
     missing = [path for name, path in model.needed if name in running and not path.is_file()]
-    problems = [no_env_file(path, model.places) for path in dict.fromkeys(missing)]
-    raise_all(problems, f"{len(problems)} env files are not there")
+    if missing:
+        raise MissingEnvFilesError(missing, model.places)
 
 
 def _running(asked: _Asked, model: references.Model) -> set[str]:

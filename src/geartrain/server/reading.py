@@ -14,6 +14,7 @@ from geartrain.app.model import App
 from geartrain.app.sealed import FILE
 from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.load import Loaded, load
+from geartrain.load.complaints import MissingEnvFilesError
 from geartrain.load.stores import with_stores
 from geartrain.load.variables import MissingVariablesError
 from geartrain.server.app import ServerApp
@@ -36,7 +37,7 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     values: Mapping[str, str] = {}
     try:
         values = opened(app.host.folder, folder)
-        loaded = _loaded(app, folder, values)
+        loaded = _with_env_files(app, folder, values)
         more = care.refuse_kept(loaded.app, loaded.uses, values)
     except GearError as error:
         # The checkout's own path is nothing to whoever pushed.
@@ -50,6 +51,38 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     if app.host.facts.engine is EngineKind.DOCKER:
         named = with_stores(named, folder)
     return Loaded(named, (*loaded.notices, *more), loaded.sources, loaded.uses)
+
+
+def _with_env_files(app: ServerApp, folder: Path, values: Mapping[str, str]) -> Loaded:
+    """The Compose file, read while the env files that are not in Git lie in the checkout.
+
+    They are not left there: an image that takes in the whole folder would keep them.
+    """
+    lent: list[Path] = []
+    try:
+        return _loaded(app, folder, values)
+    except MissingEnvFilesError as error:
+        problems = []
+        for path in error.missing:
+            name = path.relative_to(folder)
+            kept = app.untracked / name
+            if (text := _own(kept, app.untracked)) is None:
+                what = f"the env_file {name} is neither in the commit nor at {kept}"
+                problems.append(Problem(what=what))
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            durable.write(path, text, 0o600)
+            lent.append(path)
+        if problems:
+            raise InvalidError(
+                "env files that the Compose file names are missing",
+                problems=problems,
+                remedy="create them on the host; they stay out of Git",
+            ) from error
+        return _loaded(app, folder, values)
+    finally:
+        for path in lent:
+            path.unlink()
 
 
 def _loaded(app: ServerApp, folder: Path, values: Mapping[str, str]) -> Loaded:
