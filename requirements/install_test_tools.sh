@@ -5,6 +5,7 @@ set -eu
 packages=''
 command -v chromium >/dev/null || packages="$packages chromium fonts-dejavu-core"
 command -v ssh >/dev/null || packages="$packages openssh-client"
+command -v pebble >/dev/null || packages="$packages pebble"
 command -v wrk >/dev/null || packages="$packages wrk"
 command -v mmdebstrap >/dev/null || packages="$packages mmdebstrap"
 if ! docker info >/dev/null 2>&1; then

@@ -14,9 +14,9 @@ from geartrain.cli.output import note, show_error
 from geartrain.cli.progress import Progress
 from geartrain.errors import GearError
 from geartrain.release.session import Session
-from geartrain.server import branch, client, detached, jobs, monitor, update
+from geartrain.server import branch, certificates, client, detached, jobs, monitor, update
 from geartrain.server.app import ServerApp
-from geartrain.server.host import ServerHost
+from geartrain.server.host import EngineKind, ServerHost
 from geartrain.server.presence import Presence
 from geartrain.server.receive import Push, receive
 
@@ -74,11 +74,14 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
                 tell(1)
                 return
             jobs.attend(app)
+            asked = _say_certificates(app)
             _say_end(app, began, changed=done.result.changed, drained=done.drained)
             tell(0)
             # Git moves the branch now; until then nobody else may.
             branch.wait_for(git, GIT_ENDS_WITHIN)
             branch.follow(app.repository, app.ref, app.ledger(home).desired())
+        if asked:
+            detached.leave(lambda: _get_certificates(app, push.by))
         if live and done.result:
             monitor.watch(app, done.result.release.number, live[0])
     except GearError as error:
@@ -98,6 +101,28 @@ def _say_live(session: Session, seconds: float) -> None:
     urls = " and ".join(session.engine.urls(session.release))
     at = f" at {urls}" if urls else ""
     note(f"  live{at} after {seconds:.2f} s")
+
+
+def _say_certificates(app: ServerApp) -> bool:
+    """Say which domains are on http; whether their certificates are asked for. None waits."""
+    if app.host.facts.engine is not EngineKind.DOCKER:
+        return False
+    store = app.host.certificates
+    every = [name for name in certificates.domains(app) if not name.startswith("*")]
+    bare = [name for name in every if name not in store.find(every)]
+    if not bare:
+        return False
+    if store.settings().acme:
+        note(f"  {', '.join(bare)}: on http until the certificate is there; it is asked for now")
+        return True
+    note(f"  {', '.join(bare)}: on http; `gear tls settings --acme` and `gear tls set` end that")
+    return False
+
+
+def _get_certificates(app: ServerApp, by: str) -> None:
+    from geartrain.server import renewal
+
+    renewal.renew(app.host, by, lambda _: None)
 
 
 def _say_end(app: ServerApp, began: float, *, changed: bool, drained: bool) -> None:

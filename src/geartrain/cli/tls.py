@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from geartrain.app.policy import Domain
 from geartrain.cli import caller, options
 from geartrain.cli.output import as_json as print_json
-from geartrain.cli.output import columns
+from geartrain.cli.output import columns, note
 from geartrain.engine.certificates import Certificate, Source, day
 from geartrain.errors import Exit, InvalidError
 from geartrain.server import certificates
@@ -114,9 +115,17 @@ def _said(one: Certificate | None, now: float) -> tuple[str, str, str]:
 
 @tls.command("settings")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port of https; default 443.")
+@click.option("--acme/--no-acme", default=None,
+              help="Ask for certificates, which agrees to the terms of who is asked.")  # fmt: skip
+@click.option("--email", help="Where the authority may write to.")
+@click.option("--directory", metavar="URL", help="Who is asked; default Let's Encrypt.")
+@click.option("--ca-file", "authority", type=file, help="Whom to trust there, such as your own CA.")
 @options.host_dir
 @options.json
-def tls_settings(port: int | None, host_dir: Path | None, as_json: bool) -> None:
+def tls_settings(
+    port: int | None, acme: bool | None, email: str | None, directory: str | None,
+    authority: Path | None, host_dir: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Show or decide where https is served, and whom certificates are asked of.
 
     \b
@@ -126,7 +135,9 @@ def tls_settings(port: int | None, host_dir: Path | None, as_json: bool) -> None
     """
     host = _host(host_dir)
     known = host.certificates.settings()
-    wanted = replace(known, **({"port": port} if port else {}))
+    said = {"port": port, "acme": acme, "email": email, "directory": directory,
+            "authority": str(authority.resolve()) if authority else None}  # fmt: skip
+    wanted = replace(known, **{key: value for key, value in said.items() if value is not None})
     if wanted != known:
         host.certificates.decide(wanted)
     if wanted.port != known.port:
@@ -136,6 +147,42 @@ def tls_settings(port: int | None, host_dir: Path | None, as_json: bool) -> None
         print_json(msgspec.to_builtins(wanted))
         return
     click.echo(f"https is on port {wanted.port}")
+    asked = f"asked of {wanted.directory}" if wanted.acme else "not asked for (--acme)"
+    click.echo(f"certificates are {asked}")
+
+
+@tls.command("renew")
+@click.argument("domains", nargs=-1)
+@click.option("--jitter", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS",
+              help="Wait up to so long first, so that not all hosts ask at once.")  # fmt: skip
+@options.host_dir
+@options.json
+def tls_renew(domains: tuple[str, ...], jitter: float, host_dir: Path | None, as_json: bool) -> int:
+    """Ask for the certificates that are due; for a timer. DOMAINS are asked for at once.
+
+    Exits with 1 when one was not given; the old one stays, and it is tried again later.
+
+    \b
+    Examples:
+      gear tls renew
+      gear tls renew shop.example.com
+    """
+    from geartrain.server import renewal
+
+    host = _host(host_dir)
+    if not host.certificates.settings().acme:
+        raise InvalidError(
+            "this host asks for no certificates",
+            remedy="gear tls settings --acme --email YOU, which agrees to Let's Encrypt's terms",
+        )
+    time.sleep(random.uniform(0, jitter))  # noqa: S311 - spreads load, hides nothing
+    only = [_domain(domain) for domain in domains]
+    done = renewal.renew(host, caller.name(), note, only)
+    if as_json:
+        print_json(done)
+    elif not done:
+        click.echo("nothing is due")
+    return int(Exit.FAILED) if any(done.values()) else 0
 
 
 def _host(host_dir: Path | None) -> ServerHost:

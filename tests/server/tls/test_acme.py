@@ -1,0 +1,129 @@
+"""Certificates from a real ACME server, pebble: the first, renewed under load, refused, gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from geartrain.engine.docker.host import DockerHost
+from tests.cli.running import free_port, until
+from tests.engine.docker.hosts import clean
+from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.tls.asking import http_, load, serial
+from tests.server.tls.pem import Authority
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.usefixtures("docker_daemon"),
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not shutil.which("pebble"), reason="pebble is not installed"),
+]
+NAME = "shop.gear.test"
+
+
+@dataclass
+class Pebble:
+    process: subprocess.Popen[bytes]
+    directory: str
+    root: Path
+    names: str
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    place = tmp_path_factory.mktemp("acme")
+    host = HostFolder(place / "host")
+    host.gear("host", "init", "--engine", "docker")
+    made = clone_of(host, f"acme{time.time_ns() % 10**6}", place)
+    text = (made.folder / "docker-compose.yml").read_text()
+    made.write("docker-compose.yml", f"x-gear: {{domains: [{NAME}]}}\n{text}")
+    made.commit("a domain")
+    yield made
+    host.gear("destroy", made.app, "--data", "--yes", code=None)
+    clean(DockerHost(host.folder))
+
+
+@pytest.fixture(scope="module")
+def pebble(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pebble]:
+    """An ACME server that asks this host, and a name server by which every name is this machine."""
+    folder = tmp_path_factory.mktemp("pebble")
+    ca = Authority(folder)
+    pair = ca.give("localhost")
+    dns, dns_manage, asked, manage = (free_port() for _ in range(4))
+    config = {
+        "listenAddress": f"127.0.0.1:{asked}", "managementListenAddress": f"127.0.0.1:{manage}",
+        "certificate": str(pair.cert), "privateKey": str(pair.key),
+        "httpPort": clone.port, "tlsPort": free_port(),
+    }  # fmt: skip
+    file = folder / "pebble.json"
+    file.write_text(json.dumps({"pebble": config}))
+    env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
+    names = [
+        "pebble-challtestsrv", "-http01", "", "-https01", "", "-tlsalpn01", "",
+        "-dns01", f"127.0.0.1:{dns}", "-defaultIPv6", "",
+        "-management", f"127.0.0.1:{dns_manage}",
+    ]  # fmt: skip
+    server = ["pebble", "-config", str(file), "-dnsserver", f"127.0.0.1:{dns}"]
+    with ExitStack() as stack:
+        running = []
+        for words in (names, server):
+            log = stack.enter_context((folder / f"{words[0]}.log").open("wb"))
+            one = subprocess.Popen(words, stdout=log, stderr=log, env=env)
+            stack.callback(one.wait, 20)
+            stack.callback(one.kill)
+            running.append(one)
+        until(lambda: b"Listening on" in (folder / "pebble.log").read_bytes(), "pebble listens")
+        directory = f"https://localhost:{asked}/dir"
+        clone.host.gear(
+            "tls", "settings", "--acme", "--email", "ops@gear.test", "--directory", directory,
+            "--ca-file", ca.file, "--port", str(free_port()),
+        )  # fmt: skip
+        context = ssl.create_default_context(cafile=str(ca.file))
+        root = folder / "root.pem"
+        with urllib.request.urlopen(
+            f"https://localhost:{manage}/roots/0", context=context, timeout=10
+        ) as answer:
+            root.write_bytes(answer.read())
+        yield Pebble(running[1], directory, root, f"http://127.0.0.1:{dns_manage}")
+
+
+def test_the_life_of_a_certificate(clone: Clone, pebble: Pebble) -> None:
+    said = clone.push().err
+    assert f"{NAME}: on http until the certificate is there; it is asked for now" in said
+    secure = clone.host.gear("tls", "settings", "--json").json()["port"]
+    until(lambda: http_(clone.port, NAME)[0] == 308, "it is on https")
+    first = serial(secure, NAME)
+    assert clone.host.gear("tls", "renew").out == "nothing is due\n"
+
+    with load(secure, NAME, pebble.root) as seen:
+        clone.host.gear("tls", "renew", NAME)
+    assert seen.lost == []
+    assert seen.connections > 4, "no connection met the new certificate"
+    second = serial(secure, NAME)
+    assert second != first
+
+    # A name that leads nowhere: so is said, and the certificate that is there goes on.
+    lost = json.dumps({"host": f"{NAME}."}).encode()
+    urllib.request.urlopen(f"{pebble.names}/set-servfail", lost, timeout=10).close()
+    failed = clone.host.gear("tls", "renew", NAME, code=1)
+    assert f"{NAME} does not lead here: " in failed.err
+    assert serial(secure, NAME) == second
+    assert f"no new certificate for {NAME}" in clone.gear("ps").err
+
+    # An authority that is away: the certificate that is there goes on.
+    pebble.process.kill()
+    pebble.process.wait(20)
+    failed = clone.host.gear("tls", "renew", NAME, code=1)
+    assert f"{NAME}: {pebble.directory} cannot be asked: ConnectionError" in failed.err
+    assert serial(secure, NAME) == second
