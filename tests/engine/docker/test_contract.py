@@ -198,6 +198,7 @@ def place(tmp_path: Path) -> Iterator[InContainers]:
     try:
         yield made
     finally:
+        made.engine.down()  # also ends what was begun ahead, which would make an edge later
         clean(made.host)
 
 

@@ -243,6 +243,7 @@ class DockerEngine:
 
     def down(self) -> bool:
         """Stop everything, data services last; says whether anything ran."""
+        self._join()  # what was begun ahead would make an edge again
         publishing.withdraw(self._home)
         found = observing.of_app(self._home)
         lasting = [one for one in found if one.instance and one.instance.release is None]
