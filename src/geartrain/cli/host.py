@@ -62,7 +62,8 @@ def key(host_dir: Path | None, as_json: bool) -> None:
 
     \b
     Examples:
-      gear secrets rotate --add host="$(gear -H gear@203.0.113.7 host key)"
+      gear host key
+      gear -H gear@203.0.113.7 host key
     """
     found = host_key.public(ServerHost(hosts.place(host_dir, os.environ)).folder)
     if as_json:
