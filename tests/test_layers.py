@@ -44,6 +44,7 @@ SPAWNERS = {
     "geartrain.engine.embedded.supervisor.client": "starts the guard, which outlives it",
     "geartrain.engine.embedded.supervisor.guard": "forks, to clean up after the supervisor",
     "geartrain.server.detached": "forks, so that a release outlives a client that vanishes",
+    "geartrain.engine.docker.api": "speaks with a daemon elsewhere through `docker`",
     "geartrain.engine.docker.following": "reads `docker logs --follow` as it comes",
     "geartrain.cli.containers": "becomes the command that the user named, in a container",
     "geartrain.cli.data": "becomes psql or valkey-cli",

@@ -5,7 +5,7 @@ Labels are how an engine knows its own again: nothing else is ever touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from geartrain.app.model import Service
 from geartrain.app.release import InstanceId, Release, instances
@@ -111,7 +111,6 @@ def identify(said: Mapping[str, str]) -> InstanceId | None:
     return InstanceId(service=said[SERVICE], release=number, index=int(index))
 
 
-def filters(said: Iterable[tuple[str, str]]) -> list[str]:
-    """`docker ps` options that select by labels."""
-    return [f"--filter=label={name}={value}" if value else f"--filter=label={name}"
-            for name, value in said]  # fmt: skip
+def filters(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    """What Docker's lists take to select by labels; "" is any value."""
+    return {"label": [f"{name}={value}" if value else name for name, value in labels.items()]}

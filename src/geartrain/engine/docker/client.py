@@ -20,6 +20,7 @@ from geartrain.errors import Exit, GearError
 from geartrain.run import CommandError, Completed, run
 
 USUAL_PLACES = ("/usr/local/bin", "/usr/bin")
+USUAL = "unix:///var/run/docker.sock"
 ANSWER = 20.0
 """Seconds that a daemon has for a simple question; a busy one takes a while."""
 # Variables that decide which client is found and which daemon it reaches (docs.docker.com).
@@ -105,19 +106,13 @@ def reaching() -> str:
     return _reaching(tuple(os.environ.get(name) for name in _DECIDING))
 
 
-def must_be_absence(done: Completed) -> None:
-    """Raise unless what failed only says that something is not there.
+def endpoint() -> str:
+    """Where the daemon is that a client would ask, such as `unix:///var/run/docker.sock`.
 
     Raises:
-        CommandError: it failed for another reason.
-        GearError: no daemon answers.
+        GearError: there is no client.
     """
-    lines = [line.lower() for line in done.err.splitlines() if line.strip()]
-    if done.code != 0 and not (
-        lines and all("no such" in one or "not found" in one for one in lines)
-    ):
-        docker("version", timeout=ANSWER)  # says it better when no daemon answers
-        raise CommandError(done)
+    return _used_endpoint(tuple(os.environ.get(name) for name in _DECIDING))
 
 
 def daemon(environ: Mapping[str, str] | None = None) -> Daemon:
@@ -206,6 +201,28 @@ def _reaching(where: tuple[str | None, ...]) -> str:
     return next((one for one in found if _ask(one, environ) is not None), found[0])
 
 
+@cache
+def _used_endpoint(where: tuple[str | None, ...]) -> str:
+    environ = {name: value for name, value in zip(_DECIDING, where, strict=True) if value}
+    if environ.get("DOCKER_HOST"):
+        return environ["DOCKER_HOST"]
+    if not environ.get("DOCKER_CONTEXT") and not _names_context(environ):
+        return USUAL
+    found = programs(environ)
+    if not found:
+        raise _no_client()
+    return _endpoint(found[0], {**os.environ, **environ})
+
+
+def _names_context(environ: Mapping[str, str]) -> bool:
+    """Whether `docker context use` has chosen another daemon than the usual one."""
+    folder = environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or Path.home(), ".docker")
+    try:
+        return '"currentContext"' in Path(folder, "config.json").read_text(errors="replace")
+    except OSError:
+        return False
+
+
 class _Version(msgspec.Struct):
     """`docker version`'s part about the server."""
 
@@ -257,7 +274,7 @@ def _silent(program: str, environ: Mapping[str, str]) -> GearError:
             code=Exit.MISSING,
         )
     remedy = f"start what listens at {endpoint}, or correct DOCKER_HOST"
-    if socket == Path("/var/run/docker.sock") and not environ.get("DOCKER_HOST"):
+    if socket == Path(USUAL.removeprefix("unix://")) and not environ.get("DOCKER_HOST"):
         sudo = "" if os.geteuid() == 0 else "sudo "
         remedy = f"{sudo}systemctl start docker"
     return GearError(
@@ -270,4 +287,4 @@ def _endpoint(program: str, environ: Mapping[str, str]) -> str:
         return environ["DOCKER_HOST"]
     words = [program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
     said = run(words, env=environ, timeout=ANSWER, check=False).out.strip()
-    return said or "unix:///var/run/docker.sock"
+    return said or USUAL

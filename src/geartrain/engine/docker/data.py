@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from geartrain.app.credentials import Logins
 from geartrain.app.model import App, MountKind, Role, Service
 from geartrain.app.release import InstanceId, definition
 from geartrain.engine.docker import (
     addresses,
+    api,
     imagery,
     networks,
     postgres,
@@ -234,12 +237,18 @@ def _scripts(home: DockerHome, service: Service, source: Path) -> dict[str, str]
     return found
 
 
+class _Volume(msgspec.Struct):
+    name: str = msgspec.field(name="Name")
+
+
+class _Volumes(msgspec.Struct):
+    volumes: list[_Volume] | None = msgspec.field(name="Volumes", default=None)
+
+
 def erase(home: DockerHome) -> None:
     """Delete the volumes that were made for an app."""
-    chosen = containers.filters(
-        ((containers.HOST, home.host.facts.id), (containers.APP, home.name))
-    )
-    if names := docker("volume", "ls", "--quiet", *chosen).out.split():
+    found = api.get(_Volumes, "volumes", filters=containers.filters(home.labels))
+    if names := [one.name for one in (found and found.volumes) or ()]:
         docker("volume", "rm", "--", *names)
     for path in home.data.iterdir():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

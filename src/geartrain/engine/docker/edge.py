@@ -13,6 +13,7 @@ the private address answers with the new generation.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import time
@@ -24,7 +25,8 @@ import msgspec
 from geartrain import durable
 from geartrain.app.release import InstanceId
 from geartrain.engine import nginx
-from geartrain.engine.docker import project
+from geartrain.engine.docker import api, project
+from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.docker.images.ensure import ensure as ensure_images
@@ -265,7 +267,8 @@ def switch(host: DockerHost, master: int, generation: str, verify: Callable[[], 
 
 
 def _reload(host: DockerHost, generation: str, old: Sequence[int]) -> str:
-    docker("kill", "--signal=HUP", "--", name_of(host))
+    if not api.post("containers", name_of(host), "kill", signal="HUP"):
+        return "nginx is gone"
     end = time.monotonic() + CONFIRM_WITHIN
     while nginx.generation(host.facts.admin) != generation:
         if time.monotonic() > end:
@@ -287,7 +290,8 @@ def rotate(host: DockerHost, most: int = LOG_SIZE) -> None:
                 older.replace(log.with_name(f"{log.name}.{number}"))
         log.replace(log.with_name(f"{log.name}.1"))
         # Workers write on into the old one until they are told (nginx.org, "Controlling nginx").
-        docker("kill", "--signal=USR1", "--", name_of(host), check=False)
+        with contextlib.suppress(RefusedError):
+            api.post("containers", name_of(host), "kill", signal="USR1")
 
 
 def point(host: DockerHost, generation: str) -> None:

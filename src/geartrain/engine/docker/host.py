@@ -25,6 +25,7 @@ from msgspec import Struct
 from geartrain import durable
 from geartrain.engine.certificates import Store
 from geartrain.engine.home import Home
+from geartrain.render import containers
 
 ADMIN_PORT = 8089
 SYSTEM = Path("/var/lib/geartrain")  # the machine's own host
@@ -142,6 +143,11 @@ class DockerHome(Home):
         They are the whole machine's, and another host on it may have such an app too.
         """
         return self.name if self.host.folder == SYSTEM else f"{self.name}-{self.host.facts.id}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """On all that is the app's in Docker; nothing without them is ever touched."""
+        return {containers.HOST: self.host.facts.id, containers.APP: self.name}
 
     def create(self) -> None:
         """Make what is missing of it."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from geartrain.engine.docker.client import docker, must_be_absence
+from geartrain.engine.docker import api
 from geartrain.errors import GearError
 from geartrain.render.compose import ImageFacts
 
@@ -19,6 +19,7 @@ class _Config(msgspec.Struct):
     env: list[str] | None = msgspec.field(name="Env", default=None)
     entrypoint: list[str] | None = msgspec.field(name="Entrypoint", default=None)
     volumes: dict[str, object] | None = msgspec.field(name="Volumes", default=None)
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
 
 
 class Image(msgspec.Struct):
@@ -26,6 +27,11 @@ class Image(msgspec.Struct):
 
     id: str = msgspec.field(name="Id")
     config: _Config = msgspec.field(name="Config")
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What it says of itself."""
+        return self.config.labels or {}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -47,10 +53,7 @@ class Image(msgspec.Struct):
 
 def find(name: str) -> Image | None:
     """An image by its name, or None when it is not here."""
-    done = docker("image", "inspect", "--", name, check=False)
-    must_be_absence(done)
-    found = msgspec.json.decode(done.out or "[]", type=list[Image])
-    return found[0] if found else None
+    return api.get(Image, "images", name, "json")
 
 
 def need(name: str, where: str) -> Image:

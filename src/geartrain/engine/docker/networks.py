@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from geartrain.engine.docker.client import docker, must_be_absence
+import msgspec
+
+from geartrain.engine.docker import api
+from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.errors import GearError
 from geartrain.render import containers
@@ -45,6 +48,19 @@ class Network:
         return str(self.subnet[RESERVED + number])
 
 
+class _Range(msgspec.Struct):
+    subnet: str = msgspec.field(name="Subnet", default="")
+
+
+class _Ipam(msgspec.Struct):
+    config: list[_Range] | None = msgspec.field(name="Config", default=None)
+
+
+class _Inspected(msgspec.Struct):
+    name: str = msgspec.field(name="Name")
+    ipam: _Ipam = msgspec.field(name="IPAM")
+
+
 def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False) -> Network:
     """Make a network that is not there.
 
@@ -64,10 +80,9 @@ def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False
     prefix = next(
         p for p in range(SMALLEST, 15, -1) if _fixed(IPv4Network(f"10.0.0.0/{p}")) >= room
     )
-    labels = {containers.HOST: home.host.facts.id, containers.APP: home.name}
     trouble = ""
     for subnet in _candidates(pool(home.host), prefix, name):
-        words = [f"--label={key}={value}" for key, value in labels.items()]
+        words = [f"--label={key}={value}" for key, value in home.labels.items()]
         words += ["--internal"] if internal else []
         dynamic = list(subnet.subnets(new_prefix=prefix + 2))[3]
         done = docker(
@@ -90,12 +105,11 @@ def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False
 
 def find(name: str) -> Network | None:
     """A network by its name."""
-    form = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
-    done = docker("network", "inspect", f"--format={form}", "--", name, check=False)
-    must_be_absence(done)
-    if done.code != 0:
+    found = api.get(_Inspected, "networks", name)
+    if found is None:
         return None
-    subnet = next((word for word in done.out.split() if ":" not in word), "0.0.0.0/32")
+    subnets = (part.subnet for part in found.ipam.config or ())
+    subnet = next((one for one in subnets if one and ":" not in one), "0.0.0.0/32")
     return Network(name=name, subnet=IPv4Network(subnet))
 
 
@@ -107,10 +121,8 @@ def remove(*names: str) -> None:
 
 def of_app(home: DockerHome) -> tuple[str, ...]:
     """The names of an app's networks."""
-    chosen = containers.filters(
-        ((containers.HOST, home.host.facts.id), (containers.APP, home.name))
-    )
-    return tuple(docker("network", "ls", *chosen, "--format={{.Name}}").out.split())
+    chosen = containers.filters(home.labels)
+    return tuple(one.name for one in api.get(list[_Inspected], "networks", filters=chosen) or ())
 
 
 def pool(host: DockerHost) -> IPv4Network:

@@ -11,8 +11,8 @@ import msgspec
 
 from geartrain.app.model import Role
 from geartrain.app.release import InstanceId
-from geartrain.engine.docker import oom, probing
-from geartrain.engine.docker.client import docker, must_be_absence
+from geartrain.engine.docker import api, oom, probing
+from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.protocol import Instance, State
 from geartrain.render import containers
@@ -59,6 +59,10 @@ class _Networks(msgspec.Struct):
 
 class _Limits(msgspec.Struct):
     memory: int = msgspec.field(name="Memory", default=0)
+
+
+class _Listed(msgspec.Struct):
+    id: str = msgspec.field(name="Id")
 
 
 class _Mount(msgspec.Struct):
@@ -139,20 +143,15 @@ def moment(text: str) -> float:
 
 def of_app(home: DockerHome) -> tuple[Container, ...]:
     """Every container of an app, whatever it does."""
-    chosen = containers.filters(
-        ((containers.HOST, home.host.facts.id), (containers.APP, home.name))
-    )
-    return inspect(*docker("ps", "--all", "--quiet", "--no-trunc", *chosen).out.split())
+    chosen = containers.filters(home.labels)
+    listed = api.get(list[_Listed], "containers", "json", all="1", filters=chosen)
+    return inspect(*(one.id for one in listed or ()))
 
 
 def inspect(*names: str) -> tuple[Container, ...]:
     """Containers by name or id; those that are not there are left out."""
-    if not names:
-        return ()
-    done = docker("inspect", "--type=container", "--", *names, check=False)
-    must_be_absence(done)
-    found = msgspec.json.decode(done.out or "[]", type=list[Container])
-    return tuple(one for one in found if one.state.status != "removing")
+    found = (api.get(Container, "containers", name, "json") for name in names)
+    return tuple(one for one in found if one is not None and one.state.status != "removing")
 
 
 def instances(

@@ -23,7 +23,7 @@ ONE_SHOT_TIMEOUT = 3600.0
 # What is said in the first moment is stamped earlier than the start itself. Docker waits
 # 0.1 s before it starts one again, so that nothing of the try before is in it.
 EARLY = 0.09
-AGAIN = 0.05  # seconds between two probes
+AGAIN = 0.02  # seconds between two probes
 LAST_TRY = 2.0  # seconds
 ATTEMPTS = 2  # one more try for what came up before something it talks to
 

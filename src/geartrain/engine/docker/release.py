@@ -48,6 +48,7 @@ class Releases:
         self._images: dict[tuple[int, str], str] = {}
         self._joined: dict[int, tuple[networks.Network, networks.Network | None]] = {}
         self._turn = threading.RLock()
+        self._net_turn = threading.Lock()  # networks are made while images are built
 
     def known(self, number: int | None) -> Release | None:
         """A release that was made or started here, or that is kept."""
@@ -111,7 +112,7 @@ class Releases:
 
     def _networks(self, release: Release) -> tuple[networks.Network, networks.Network | None]:
         name = containers.project(self._home.base, release.number)
-        with self._turn:
+        with self._net_turn:
             if release.number not in self._joined:
                 own = networks.ensure(self._home, name, room=len(_stateless(release)))
                 self._joined[release.number] = own, data.network(self._home, release.app)
@@ -119,7 +120,7 @@ class Releases:
 
     def look_again(self, release: Release) -> None:
         """Forget the release's networks: they went with the last of its instances."""
-        with self._turn:
+        with self._net_turn:
             self._joined.pop(release.number, None)
 
     def image(self, release: Release, service: Service, say: Say) -> str:
@@ -146,11 +147,7 @@ class Releases:
             if other.build == service.build and known:
                 return known  # web and worker of one Dockerfile are one image
         name = f"geartrain-app/{self._home.base}-{service.name.lower()}:r{release.number}"
-        labels = {
-            containers.HOST: self._home.host.facts.id,
-            containers.APP: self._home.name,
-            containers.RELEASE: str(release.number),
-        }
+        labels = {**self._home.labels, containers.RELEASE: str(release.number)}
         order = Order(
             app=release.app,
             service=service,

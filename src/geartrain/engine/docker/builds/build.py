@@ -80,7 +80,7 @@ def build(
     place = f"services.{order.service.name}.build"
     file = _find(order, place, say)
     used = client()
-    if (room := space.measured(environ)) is not None:
+    if (room := space.measured()) is not None:
         last = _last_size(order.tag.rpartition(":")[0]) if room.free < PLENTY else 0
         space.check(room, last=last, service=order.service.name)
     with tempfile.TemporaryDirectory(prefix="gear-build-") as folder:

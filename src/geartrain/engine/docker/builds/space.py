@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from geartrain.engine.docker.client import docker
+import msgspec
+
+from geartrain.engine.docker import api
 from geartrain.errors import GearError
 
 LEAST = 1 << 30
@@ -24,10 +25,14 @@ class Space:
     inodes: int  # free ones; -1 where the file system counts none
 
 
-def measured(environ: Mapping[str, str] | None = None) -> Space | None:
+class _Info(msgspec.Struct):
+    folder: str = msgspec.field(name="DockerRootDir", default="")
+
+
+def measured() -> Space | None:
     """The room there is; None where Docker runs on another machine."""
-    words = ("info", "--format", "{{.DockerRootDir}}")
-    folder = docker(*words, check=False, env=environ).out.strip()
+    info = api.get(_Info, "info")
+    folder = info.folder if info else ""
     if not folder or not Path(folder).is_dir():
         return None
     try:

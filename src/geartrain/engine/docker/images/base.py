@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from geartrain.engine.docker import imagery
 from geartrain.engine.docker.client import daemon, docker
 from geartrain.engine.docker.images import certificates, mirrors
 from geartrain.engine.docker.images.suites import TRIXIE, Suite
@@ -119,8 +120,8 @@ def content(suite: Suite, environ: Mapping[str, str]) -> str:
 
 def content_of(image: str) -> str:
     """What an image's label says is in it; "" when there is no such image."""
-    words = ("image", "inspect", "--format", f'{{{{index .Config.Labels "{CONTENT}"}}}}', image)
-    return docker(*words, check=False).out.strip()
+    found = imagery.find(image)
+    return found.labels.get(CONTENT, "") if found else ""
 
 
 def _make(

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from geartrain.engine.docker.client import docker
+from geartrain.engine.docker import imagery
+from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.images import base
 from geartrain.engine.docker.images.families.choose import recipes
 from geartrain.engine.docker.images.make import content, make
@@ -151,8 +152,10 @@ class _StandIn:
 
 
 def _is_here(name: str) -> bool:
-    words = ("image", "inspect", "--format", "{{.Id}}", "--", name)
-    return docker(*words, check=False).code == 0
+    try:
+        return imagery.find(name) is not None
+    except RefusedError:
+        return False  # such as one that is no name
 
 
 def _stand_in(name: str, environ: Mapping[str, str]) -> _StandIn | None:

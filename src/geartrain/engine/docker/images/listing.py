@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
-from geartrain.engine.docker.client import docker
+from geartrain.engine.docker import api
 from geartrain.engine.docker.images.base import IMAGE
+from geartrain.render import containers
 
 KIND = "geartrain.kind"  # on what is made for all apps: "base" or "stand-in"
 APP, HOST, RELEASE, SERVICE = (
@@ -45,16 +44,16 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
         return int(text) if text.isdecimal() else None
 
 
-class _Config(msgspec.Struct):
+class _Listed(msgspec.Struct):
+    id: str = msgspec.field(name="Id")
+    size: int = msgspec.field(name="Size")
+    created: float = msgspec.field(name="Created")
+    names: list[str] | None = msgspec.field(name="RepoTags", default=None)
     labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
 
 
-class _Inspected(msgspec.Struct):
-    id: str = msgspec.field(name="Id")
-    names: list[str] | None = msgspec.field(name="RepoTags")
-    size: int = msgspec.field(name="Size")
-    created: str = msgspec.field(name="Created")
-    config: _Config = msgspec.field(name="Config")
+class _User(msgspec.Struct):
+    image: str = msgspec.field(name="ImageID", default="")
 
 
 def made(app: str = "") -> tuple[Made, ...]:
@@ -66,43 +65,26 @@ def made(app: str = "") -> tuple[Made, ...]:
     Raises:
         GearError: no daemon answers.
     """
-    words = ["image", "ls", "--quiet", "--no-trunc", "--filter", f"label={IMAGE}"]
-    words += ["--filter", f"label={APP}={app}"] if app else []
-    ids = dict.fromkeys(docker(*words).out.split())
-    if not ids:
-        return ()
-    # One that is removed meanwhile is left out, with a failure that says so.
-    said = docker("image", "inspect", *ids, check=False).out
-    found = msgspec.json.decode(said or "[]", type=list[_Inspected])
-    used = _used()
+    chosen = containers.filters({IMAGE: "", **({APP: app} if app else {})})
+    found = api.get(list[_Listed], "images", "json", filters=chosen)
+    # Of containers that run, and of those that do not.
+    used = {one.image for one in api.get(list[_User], "containers", "json", all="1") or ()}
     images = [
         _one(image, image.id in used)
-        for image in found
-        if (image.config.labels or {}).get(IMAGE) in (image.names or ())
+        for image in found or ()
+        if (image.labels or {}).get(IMAGE) in (image.names or ())
     ]
     return tuple(sorted(images, key=lambda image: -image.created))
 
 
-def _used() -> set[str]:
-    """Images of containers, running or not."""
-    ids = docker("container", "ls", "--all", "--quiet", "--no-trunc").out.split()
-    if not ids:
-        return set()
-    words = ("container", "inspect", "--format", "{{.Image}}")
-    return set(docker(*words, *ids, check=False).out.split())
-
-
-def _one(image: _Inspected, used: bool) -> Made:
-    labels = image.config.labels or {}
-    # Docker writes nanoseconds, which Python's clock does not know.
-    whole = image.created.split(".")[0].removesuffix("Z")
-    created = datetime.fromisoformat(whole).replace(tzinfo=UTC).timestamp()
+def _one(image: _Listed, used: bool) -> Made:
+    labels = image.labels or {}
     return Made(
         id=image.id,
         names=tuple(image.names or ()),
         kind="release" if APP in labels else labels.get(KIND, "release"),
         labels=labels,
         size=image.size,
-        created=created,
+        created=image.created,
         used=used,
     )

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from geartrain.engine.docker import imagery
 from geartrain.engine.docker.builds import failure
 from geartrain.engine.docker.client import build_environment, build_words, client, docker
 from geartrain.engine.docker.images import base, wheels
@@ -55,8 +56,8 @@ def content(recipe: Recipe, environ: Mapping[str, str]) -> str:
 
 
 def _id_of(image: str) -> str:
-    words = ("image", "inspect", "--format", "{{.Id}}", image)
-    return docker(*words, check=False).out.strip()
+    found = imagery.find(image)
+    return found.id if found else ""
 
 
 def _write(recipe: Recipe, context: Path) -> None:
