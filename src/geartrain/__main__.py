@@ -12,7 +12,7 @@ def main() -> None:
 
         sys.stdout.write(f"gear {__version__}\n")
         return
-    from geartrain.cli import run
+    from geartrain.cli.main import run
 
     sys.exit(run())
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from geartrain.cli import COMMANDS, reference
+from geartrain.cli import reference
+from geartrain.cli.main import COMMANDS
 from geartrain.errors import Exit
 from tests.cli.conftest import Make
 from tests.cli.running import APPS, Project, base_environment

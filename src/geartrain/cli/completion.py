@@ -18,7 +18,7 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from geartrain.cli import gear
+    from geartrain.cli.main import gear
 
     made = get_completion_class(shell)
     if made is None:

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
-import click
-
 from geartrain.errors import GearError
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "bright_cyan", "bright_yellow")
@@ -26,25 +24,31 @@ def coloured(stream: IO[str]) -> bool:
 
 def paint(text: str, colour: str, stream: IO[str], *, bold: bool = False) -> str:
     """Coloured text where the stream shows it."""
-    return click.style(text, fg=colour, bold=bold) if coloured(stream) else text
+    if not coloured(stream):
+        return text
+    import click  # which the hook of a push does not need
+
+    return click.style(text, fg=colour, bold=bold)
 
 
 def note(text: str) -> None:
     """One line of progress."""
-    click.echo(text, err=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def show_error(error: GearError) -> None:
     """Print a failure: what, where, why, the last log lines, and what to do next."""
     head, *rest = str(error).splitlines()
-    click.echo(f"{paint('error', 'red', sys.stderr, bold=True)}: {head}", err=True)
+    note(f"{paint('error', 'red', sys.stderr, bold=True)}: {head}")
     for line in rest:
-        click.echo(line, err=True)
+        note(line)
 
 
 def as_json(value: Any) -> None:
     """Print a value for programs."""
-    click.echo(json.dumps(value, indent=2))
+    sys.stdout.write(f"{json.dumps(value, indent=2)}\n")
+    sys.stdout.flush()
 
 
 def columns(rows: Sequence[Sequence[str]], head: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import click
 
-from geartrain.cli import gear
+from geartrain.cli.main import gear
 
 START, END = "<!-- commands -->\n", "<!-- /commands -->"
 PARAGRAPH = "\b\n"  # click's mark for lines that stay as they are

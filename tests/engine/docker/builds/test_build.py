@@ -251,7 +251,7 @@ def test_a_full_disk_is_seen_before(
     repository.build()
     size = int(docker("image", "inspect", "--format", "{{.Size}}", repository.tag))
     little = space.Space(folder="/x", free=space.LEAST + size, total=10**11, inodes=-1)
-    monkeypatch.setattr(space, "measured", lambda _: little)
+    monkeypatch.setattr(space, "measured", lambda: little)
     with pytest.raises(GearError, match="too little room to build web") as error:
         repository.build()
     assert space.shown(space.LEAST + 2 * size) in error.value.what
