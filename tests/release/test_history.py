@@ -18,6 +18,17 @@ def events(repository: Path) -> list[str]:
     return Git(repository)("log", "--format=%s", LOG).splitlines()
 
 
+def test_refs_that_git_packed_are_found_too(repository: Path) -> None:
+    History(repository).append(Desired(live=1, last=1), "release 1 is live")
+    git = Git(repository)
+    loose = git.at(LOG)
+    git("pack-refs", "--all")
+    assert not (repository / LOG).exists()
+    assert git.at(LOG) == loose != ""
+    assert History(repository).desired().live == 1
+    assert git.at("refs/heads/none") == ""
+
+
 def test_nothing_has_happened_yet(repository: Path) -> None:
     assert History(repository).desired() == Desired(live=None, last=0)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from geartrain.cli import COMMANDS, gear
+from geartrain.cli.main import COMMANDS, gear
 from geartrain.errors import InvalidError
 from geartrain.server.access.keys import Role
 

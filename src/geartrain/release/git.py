@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _SETTINGS = (
     "core.excludesFile=/dev/null", "core.attributesFile=/dev/null", "core.quotePath=false",
     "core.fileMode=true", "advice.addEmbeddedRepo=false", "safe.bareRepository=all",
 )  # fmt: skip
+
+
+OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Git:
@@ -73,6 +77,19 @@ class Git:
             check=check,
         )
         return done.out.rstrip("\n") if done.code == 0 else ""
+
+    def at(self, ref: str) -> str:
+        """The commit that a ref is at, or "".
+
+        Most stand in a file of their own (gitrepository-layout(5)), which takes no process to read.
+        """
+        try:
+            said = (self.folder / ref).read_text(errors="replace").strip()
+        except OSError:
+            said = ""  # packed, or not there
+        if OBJECT.fullmatch(said):
+            return said
+        return self("rev-parse", "--quiet", "--verify", ref, check=False)
 
 
 def _quoted(path: Path) -> str:

@@ -53,7 +53,7 @@ class History:
 
     def tip(self) -> str:
         """The newest commit of the log, or "" before the first event."""
-        return self._git("rev-parse", "--quiet", "--verify", LOG, check=False)
+        return self._git.at(LOG)
 
     def desired(self) -> Desired:
         """The desired state now.

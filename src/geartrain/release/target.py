@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,13 @@ def read(releases: Path, number: int | None) -> Release | None:
         )
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def kept(releases: Path) -> Iterator[Release]:
+    """The kept releases, the oldest first."""
+    for number in sorted(_numbers(releases)):
+        if one := read(releases, number):
+            yield one
 
 
 def choose(

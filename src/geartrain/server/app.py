@@ -106,9 +106,9 @@ class ServerApp:
         """The engine that runs it."""
         return engines.engine_of(self.host.facts.engine, home, self.surroundings(home))
 
-    def import_engine(self) -> None:
-        """Load the engine's code, which takes as long as Compose takes to read the file."""
-        engines.import_engine(self.host.facts.engine)
+    def warm_up(self) -> None:
+        """Do ahead what a release needs later, while Git and Compose are waited for."""
+        engines.warm_up(self.host.facts.engine)
 
     def ledger(self, home: Home) -> DiskLedger:
         """Its history and releases."""

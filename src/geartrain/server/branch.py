@@ -11,19 +11,6 @@ from geartrain.release.git import Git
 from geartrain.release.history import NONE, Desired
 
 
-def at(repository: Path, ref: str) -> str:
-    """The commit that a ref is at, or ""."""
-    return Git(repository)("rev-parse", "--quiet", "--verify", ref, check=False)
-
-
-def text(repository: Path, ref: str) -> str:
-    """What stands in a ref's file: cheap to ask often, and another text when the ref moved."""
-    try:
-        return (repository / ref).read_text()
-    except OSError:
-        return ""  # packed, or not there
-
-
 def follow(repository: Path, ref: str, desired: Desired) -> bool:
     """Move the branch to the commit that runs. The caller holds the app's lock.
 
@@ -33,10 +20,11 @@ def follow(repository: Path, ref: str, desired: Desired) -> bool:
     Returns:
         True when it had to move.
     """
-    now = at(repository, ref)
+    git = Git(repository)
+    now = git.at(ref)
     if not desired.commit or now == desired.commit:
         return False
-    Git(repository)("update-ref", "-m", "gear", ref, desired.commit, now or NONE)
+    git("update-ref", "-m", "gear", ref, desired.commit, now or NONE)
     return True
 
 

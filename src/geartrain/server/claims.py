@@ -24,7 +24,8 @@ def refuse_taken(app: ServerApp, wanted: App) -> None:
     taken: dict[str, str] = {}
     for name in app.host.names():
         if name != app.name:
-            taken |= dict.fromkeys(_domains(ServerApp(app.host, name)), name)
+            other = ServerApp(app.host, name)
+            taken |= dict.fromkeys(_domains(other, frozenset(wanted.policy.domains)), name)
     found = [
         Problem(where="x-gear.domains", what=f"{domain} is the app {taken[domain]}'s")
         for domain in wanted.policy.domains
@@ -38,7 +39,11 @@ def refuse_taken(app: ServerApp, wanted: App) -> None:
         )
 
 
-def _domains(other: ServerApp) -> list[str]:
+def _domains(other: ServerApp, wanted: frozenset[str]) -> list[str]:
+    # Which of its releases is live takes a process to ask: most apps have nothing to do with it.
+    kept = target.kept(other.folder / "releases")
+    if not any(wanted.intersection(one.app.policy.domains) for one in kept):
+        return []
     try:
         live = History(other.repository).desired().live
     except GearError:

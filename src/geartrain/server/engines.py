@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,9 +26,14 @@ def default() -> EngineKind:
     return EngineKind.DOCKER
 
 
-def import_engine(kind: EngineKind) -> None:
-    """Load an engine's code ahead of its use."""
+def warm_up(kind: EngineKind) -> None:
+    """Load an engine's code ahead of its use, and find out what takes a while to find out."""
     importlib.import_module(f"geartrain.engine.{kind}.engine")
+    if kind is EngineKind.DOCKER:
+        from geartrain.engine.docker.client import client
+
+        with contextlib.suppress(GearError):  # whoever needs it is told
+            client()
 
 
 def home_of(

@@ -19,6 +19,7 @@ from geartrain.release import moves, rollback
 from geartrain.release.apply import Reporter, Silent
 from geartrain.release.deploy import Cause
 from geartrain.release.events import Event, What
+from geartrain.release.git import Git
 from geartrain.release.history import LOG
 from geartrain.server import branch, jobs
 from geartrain.server.app import ServerApp
@@ -122,9 +123,10 @@ def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
     before = rollback.previous(events, number)
     home.project = home.releases / str(number) / "src"
     engine = app.engine(home)
-    seen = branch.text(app.repository, LOG)
+    log = Git(app.repository)
+    seen = log.at(LOG)
     while time.time() < end and app.exists():
-        now = branch.text(app.repository, LOG)
+        now = log.at(LOG)
         if now != seen and ledger.desired().live != number:
             return
         seen = now

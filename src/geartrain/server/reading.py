@@ -93,7 +93,7 @@ def _loaded(app: ServerApp, folder: Path, values: Mapping[str, str]) -> Loaded:
     """
     known = app.meanings(values)
     try:
-        loaded = load(folder, environ=known, name=app.name, meanwhile=app.import_engine)
+        loaded = load(folder, environ=known, name=app.name)
     except MissingVariablesError as error:
         # What else is missing shows once these have a value, whichever.
         filled = known | {one.name: "1" for one in error.missing}

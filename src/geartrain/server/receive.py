@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from geartrain.release.git import Git
 from geartrain.release.history import Desired
 from geartrain.release.ledger import Source
 from geartrain.release.session import Session
-from geartrain.server import branch
 from geartrain.server.app import MEGABYTE, ServerApp
 from geartrain.server.checks import checks
 from geartrain.server.claims import refuse_taken
@@ -78,6 +78,7 @@ def receive(
         GearError: it is refused, or failed; the release before is as it was.
     """
     app = push.app
+    threading.Thread(target=app.warm_up, daemon=True).start()
     home = app.home()
     ledger = app.ledger(home)
     desired = ledger.desired()
@@ -120,7 +121,7 @@ def receive(
 
 def _still_at(push: Push) -> None:
     """Git itself would refuse the ref later, when the release was live already."""
-    now = branch.at(push.app.repository, push.app.ref)
+    now = Git(push.app.repository).at(push.app.ref)
     if now != push.update.old:
         raise InvalidError(
             f"{push.app.facts.branch} is at {now[:12] or 'nothing'} by now,"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -131,7 +132,6 @@ def daemon(environ: Mapping[str, str] | None = None) -> Daemon:
     raise _silent(found[0], known)
 
 
-@cache
 def client(path: str | None = None) -> Client:
     """The client to build with: the first that can do BuildKit, else the first.
 
@@ -141,6 +141,15 @@ def client(path: str | None = None) -> Client:
     Raises:
         GearError: there is none.
     """
+    with _examining:  # who asks while another one finds it out has only to wait
+        return _found(path)
+
+
+_examining = threading.Lock()
+
+
+@cache
+def _found(path: str | None) -> Client:
     environ = {**os.environ, **({} if path is None else {"PATH": path})}
     first = None
     for program in programs(environ):
