@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from geartrain.app.credentials import Logins
@@ -63,6 +64,8 @@ class EmbeddedEngine:
         self._prepared: dict[tuple[int, str], Prepared] = {}
         self._logins: Logins | None = None
         self._old_workers: list[int] = []
+        self._fronts: dict[int, Future[str]] = {}
+        self._pool = ThreadPoolExecutor(1)
         self._turn = threading.RLock()  # build and data services run at once
 
     # -- reading ------------------------------------------------------------
@@ -210,6 +213,9 @@ class EmbeddedEngine:
         """Start instances; those that run already are left alone."""
         places = Addresses(self._host, release).of_instances()
         self._supervisor().start([self._spec(release, one, places[one]) for one in ids])
+        if release.number not in self._fronts and sites(release.app):
+            # While they start; what is wrong with it is told by `switch`.
+            self._fronts[release.number] = self._pool.submit(self._install_front, release)
 
     def _spec(self, release: Release, one: InstanceId, address: str) -> Spec:
         service = release.app.services[one.service]
@@ -286,17 +292,8 @@ class EmbeddedEngine:
         if not wanted:
             self._supervisor().ask("stop", names=[edge.NAME])
             return
-        name = edge.generation(release.number, self._host.facts)
-        files, adapted = proxy.edge_files(
-            self._host,
-            app,
-            wanted,
-            self._folder(release) / "src",
-            Addresses(self._host, release).servers(),
-            name,
-        )
-        if complaint := edge.install(self._host, name, files):
-            raise proxy.refused(complaint, adapted)
+        ahead = self._fronts.pop(release.number, None)
+        name = ahead.result() if ahead else self._install_front(release)
         client = self._supervisor()
         master = self._edge_pid()
         all_sites = encryption.with_tls(self._host, wanted)
@@ -304,6 +301,21 @@ class EmbeddedEngine:
         self._old_workers += edge.switch(
             self._host, client, master, name, lambda: nginx.verify(app, all_sites, listen)
         )
+
+    def _install_front(self, release: Release) -> str:
+        """Write and test the edge's configuration for a release; its generation."""
+        name = edge.generation(release.number, self._host.facts)
+        files, adapted = proxy.edge_files(
+            self._host,
+            release.app,
+            sites(release.app),
+            self._folder(release) / "src",
+            Addresses(self._host, release).servers(),
+            name,
+        )
+        if complaint := edge.install(self._host, name, files):
+            raise proxy.refused(complaint, adapted)
+        return name
 
     # -- what they share ----------------------------------------------------
 
