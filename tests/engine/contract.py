@@ -239,6 +239,17 @@ class EngineContract:
         assert seen(place, *ids(first)).state is State.READY
         assert place.asked() == "release 1"
 
+    def test_what_goes_for_good_after_the_build_is_started_anew(self, place: Place) -> None:
+        first, second = place.release(1), place.release(2)
+        live(place, first)
+        live(place, second)
+        place.engine.retire(ids(first))
+        again = place.client()
+        again.build(first, say)  # while it is still there
+        eventually(lambda: place.engine.drained(10.0))
+        again.start(first, ids(first))
+        assert all(outcome.ok for outcome in again.ready(ids(first)))
+
     def test_there_is_nothing_to_drain(self, place: Place) -> None:
         assert place.engine.drained(5.0)
 

@@ -158,9 +158,14 @@ class DockerEngine:
 
     def start(self, release: Release, ids: Sequence[InstanceId]) -> None:
         """Start instances; those that run already are left alone."""
-        wanted = self._not_running(release, ids)
+        wanted = self._not_running(ids)
         if not wanted:
             return
+        with self._home.network_lock():
+            self._releases.look_again(release)  # the one there was may have gone since `build`
+            self._start(release, wanted)
+
+    def _start(self, release: Release, wanted: Sequence[InstanceId]) -> None:
         file = self._releases.file(release)
         if release.number not in self._parts and sites(release.app):
             self._ahead(self._part(release, {}).ahead)
@@ -173,16 +178,13 @@ class DockerEngine:
                 if done.code:
                     self._explain(release, some, CommandError(done))
 
-    def _not_running(self, release: Release, ids: Sequence[InstanceId]) -> list[InstanceId]:
+    def _not_running(self, ids: Sequence[InstanceId]) -> list[InstanceId]:
         """Instances that must be started; what is left of earlier tries is taken away."""
         found = {one.instance: one for one in observing.of_app(self._home)} if ids else {}
         wanted = []
         for one in ids:
             there = found.get(one)
-            if there is None:
-                wanted.append(one)
-            elif not retiring.keep(self._home, there.id):
-                self._releases.look_again(release)
+            if there is None or not retiring.keep(self._home, there.id):
                 wanted.append(one)
             elif not there.settled:
                 if there.state.status != "created":

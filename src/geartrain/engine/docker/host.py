@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -96,19 +96,24 @@ class DockerHost:
             return frozenset()
         return frozenset(msgspec.json.decode(text, type=dict[str, list[str]]).get(app, ()))
 
-    @contextmanager
-    def edge_lock(self) -> Iterator[None]:
+    def edge_lock(self) -> AbstractContextManager[None]:
         """Be the only one who changes the edge, which all apps share. Held for a second or so."""
-        fd = os.open(self.edge / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
+        return alone(self.edge / "lock")
 
     def _save(self, facts: HostFacts) -> None:
         durable.write(self.folder / FILE, msgspec.json.format(msgspec.json.encode(facts)))
         self._facts = facts
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Be the only one who holds a lock file; waits for whoever does."""
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 class DockerHome(Home):
@@ -148,6 +153,10 @@ class DockerHome(Home):
     def labels(self) -> dict[str, str]:
         """On all that is the app's in Docker; nothing without them is ever touched."""
         return {containers.HOST: self.host.facts.id, containers.APP: self.name}
+
+    def network_lock(self) -> AbstractContextManager[None]:
+        """Have no network go of which nobody is on yet, but somebody soon will be."""
+        return alone(self.run / "network.lock")
 
     def create(self) -> None:
         """Make what is missing of it."""

@@ -140,6 +140,8 @@ def elsewhere(found: Container) -> str:
 
 def tail(found: Container) -> tuple[str, ...]:
     """The last lines that a container wrote since it started last, oldest first."""
+    if not found.started:
+        return ()
     done = docker(
         "logs", "--timestamps", f"--since={found.started - EARLY:.6f}", f"--tail={TAIL_LINES}",
         "--", found.id, check=False,

@@ -119,7 +119,7 @@ class Releases:
             return self._joined[release.number]
 
     def look_again(self, release: Release) -> None:
-        """Forget the release's networks: they went with the last of its instances."""
+        """Forget the release's networks: they go with the last of its instances."""
         with self._net_turn:
             self._joined.pop(release.number, None)
 

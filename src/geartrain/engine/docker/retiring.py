@@ -11,9 +11,9 @@ import fcntl
 import os
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -22,7 +22,7 @@ from geartrain import durable
 from geartrain.engine import aside
 from geartrain.engine.docker import networks
 from geartrain.engine.docker.client import docker
-from geartrain.engine.docker.host import DockerHome
+from geartrain.engine.docker.host import DockerHome, alone
 from geartrain.engine.docker.observing import Container, inspect, of_app
 from geartrain.render import containers
 
@@ -108,15 +108,9 @@ def wait(home: DockerHome, timeout: float) -> bool:
     return True
 
 
-@contextmanager
-def _hold(home: DockerHome, container: str) -> Iterator[None]:
+def _hold(home: DockerHome, container: str) -> AbstractContextManager[None]:
     """Be the only one who decides about an instance."""
-    fd = os.open(home.run / f"{container[:12]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
+    return alone(home.run / f"{container[:12]}.lock")
 
 
 def end_all(home: DockerHome, lock: int) -> None:
@@ -154,9 +148,10 @@ def _end(home: DockerHome, note: Note) -> None:
 
 def _leave_network(home: DockerHome, releases: set[int | None]) -> None:
     """Remove the networks of releases of which nothing is left."""
-    left = {one.instance.release for one in of_app(home) if one.instance}
-    gone = [n for n in releases if n is not None and n not in left]
-    networks.remove(*(containers.project(home.base, number) for number in gone))
+    with home.network_lock():
+        left = {one.instance.release for one in of_app(home) if one.instance}
+        gone = [n for n in releases if n is not None and n not in left]
+        networks.remove(*(containers.project(home.base, number) for number in gone))
 
 
 def remove(home: DockerHome, found: Sequence[Container]) -> None:
