@@ -9,11 +9,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from geartrain.engine.docker.host import DockerHost
 from tests.cli.running import (
     PATIENCE,
     Done,
@@ -24,6 +25,7 @@ from tests.cli.running import (
     request,
     without_tails,
 )
+from tests.engine.docker.hosts import clean
 
 GEAR = (sys.executable, "-m", "geartrain")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
@@ -176,6 +178,19 @@ class Clone:
             return []
         with client:
             return sorted(one["name"] for one in client.ask("observe")["instances"])
+
+
+@contextlib.contextmanager
+def on_docker(place: Path, app: str, source: str = "hello") -> Iterator[Clone]:
+    """An app on a host with Docker; everything of it is gone afterwards."""
+    host = HostFolder(place / "host")
+    host.gear("host", "init", "--engine", "docker")
+    clone = clone_of(host, f"{app}{time.time_ns() % 10**6}", place, source)
+    try:
+        yield clone
+    finally:
+        host.gear("destroy", clone.app, "--data", "--yes", code=None)
+        clean(DockerHost(host.folder))
 
 
 def clone_of(host: HostFolder, app: str, parent: Path, source: str = "hello") -> Clone:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.docker.host import DockerHost
 from tests.cli.running import until
 from tests.dockerd import docker
-from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of, hooks
+from tests.server.pushing import Clone, hooks, on_docker
 
 pytestmark = [
     pytest.mark.docker,
@@ -25,15 +23,10 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """An app on a host with Docker; everything of it is gone afterwards."""
-    place = tmp_path_factory.mktemp("docker-push")
-    host = HostFolder(place / "host")
-    host.gear("host", "init", "--engine", "docker")
-    clone = clone_of(host, f"store{time.time_ns() % 10**6}", place)
-    clone.write("run.txt", f"{time.time_ns()}")  # no layer of it is in the builder's cache
-    clone.commit("a file of this run")
-    yield clone
-    host.gear("destroy", clone.app, "--data", "--yes", code=None)
-    clean(DockerHost(host.folder))
+    with on_docker(tmp_path_factory.mktemp("docker-push"), "store") as clone:
+        clone.write("run.txt", f"{time.time_ns()}")  # no layer of it is in the builder's cache
+        clone.commit("a file of this run")
+        yield clone
 
 
 def names(store: Clone) -> list[str]:

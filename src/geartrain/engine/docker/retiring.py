@@ -7,7 +7,6 @@ its notes count for nothing: the next plan retires the same instances again.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import time
