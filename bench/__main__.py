@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.figures import Figure, table
 
-PARTS = ("command", "idle", "start", "release", "push", "edge", "links", "reload")
+PARTS = ("command", "idle", "start", "release", "push", "neighbours", "edge", "links", "reload")
 MODULES = {"command": "commands", "start": "starts", "edge": "throughput"}
 
 

@@ -81,10 +81,16 @@ class Pushed:
 def measure(runs: int) -> Iterator[Figure]:
     """The embedded engine, and Docker where a daemon answers."""
     yield from _measure("embedded", runs)
-    if shutil.which("docker") and subprocess.run(
-        ["docker", "info"], capture_output=True, check=False
-    ).returncode == 0:  # fmt: skip
+    if docker_answers():
         yield from _measure("docker", runs)
+
+
+def docker_answers() -> bool:
+    """Whether there is a Docker to measure."""
+    return (
+        bool(shutil.which("docker"))
+        and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    )
 
 
 def _measure(engine: str, runs: int) -> Iterator[Figure]:
@@ -95,7 +101,7 @@ def _measure(engine: str, runs: int) -> Iterator[Figure]:
     composed: list[tuple[float, float]] = []
     with (
         TemporaryDirectory(prefix="gear-bench-") as place,
-        _app(Path(place), engine) as made,
+        app(Path(place), engine) as made,
         by_hand(Path(place) / "hand") as hand,
     ):
         reload = Reload(hand)
@@ -131,14 +137,15 @@ def _rolled_back(made: Pushed) -> float:
 
 
 @contextlib.contextmanager
-def _app(place: Path, engine: str) -> Iterator[Pushed]:
+def app(place: Path, engine: str, number: int = 1) -> Iterator[Pushed]:
+    """An app on a host in a folder, live; apps of the same folder are on one host."""
     place.chmod(0o755)
-    made = Pushed(place / APP, place / "host", free_port())
+    made = Pushed(place / f"{APP}-{number}", place / "host", free_port())
     shutil.copytree(HERE / "apps" / APP, made.folder)
     compose = made.folder / "docker-compose.yml"
     compose.write_text(compose.read_text().replace("80:80", f"{made.port}:80"))
     made.gear("host", "init", "--engine", engine)
-    name = f"bench{os.getpid()}"
+    name = f"bench{os.getpid()}-{number}"
     made.gear("app", "create", name)
     made.git("init", "--quiet", "--initial-branch=main")
     made.git("remote", "add", "live", str(made.host / "apps" / name / "repo.git"))

@@ -73,7 +73,7 @@ def test_what_is_asked_and_answered(tmp_path: Path) -> None:
 def test_what_is_not_there_is_none_and_no_error(tmp_path: Path) -> None:
     with daemon(tmp_path, "404 Not Found", '{"message": "no such container"}'):
         assert api.get(Thing, "containers", "x", "json") is None
-        assert not api.post("containers", "x", "kill", signal="HUP")
+        assert api.post("containers", "x", "kill", signal="HUP") is None
 
 
 def test_a_refusal_says_why(tmp_path: Path) -> None:

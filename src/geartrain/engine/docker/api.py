@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -24,10 +24,17 @@ Answer = TypeVar("Answer")
 LATEST = 60.0  # seconds that an answer may take
 UNIX = "unix://"
 GONE = 404
+HEAD = "HTTP/1.0\r\nHost: docker\r\nContent-Type: application/json\r\nContent-Length: "
 
 
 class RefusedError(GearError):
     """The daemon understood, and does not do it."""
+
+
+class _Execution(msgspec.Struct):
+    # What makes one says its id as `Id`, what tells of one as `ID`.
+    id: str = msgspec.field(name="Id", default="")
+    code: int | None = msgspec.field(name="ExitCode", default=None)
 
 
 class _Message(msgspec.Struct):
@@ -49,21 +56,53 @@ def get(kind: type[Answer], *path: str, **query: object) -> Answer | None:
         RefusedError: the daemon says that this is no question.
         GearError: no daemon answers.
     """
-    body = _ask("GET", path, query)
-    return None if body is None else msgspec.json.decode(body, type=kind)
+    said = _ask("GET", path, query)
+    return None if said is None else msgspec.json.decode(said, type=kind)
 
 
-def post(*path: str, **query: object) -> bool:
-    """Have something done; False when there is nothing to do it to.
+def post(*path: str, body: object = None, **query: object) -> bytes | None:
+    """Have something done.
+
+    Args:
+        path: the parts of its address, as for `get`.
+        body: what it is done with, sent as JSON.
+        query: further conditions.
+
+    Returns:
+        What the daemon says to it, or None when there is nothing to do it to.
 
     Raises:
         RefusedError: it was not done.
         GearError: no daemon answers.
     """
-    return _ask("POST", path, query) is not None
+    return _ask("POST", path, query, b"" if body is None else msgspec.json.encode(body))
 
 
-def _ask(method: str, path: tuple[str, ...], query: Mapping[str, object]) -> bytes | None:
+def execute(container: str, argv: Sequence[str]) -> tuple[int, str]:
+    """Run a program in a container to its end.
+
+    Returns:
+        Its exit code and what it said, on both outputs.
+
+    Raises:
+        RefusedError: the container does not run.
+        GearError: it is gone, or no daemon answers.
+    """
+    # With a terminal, both outputs come as they are, without a head for each piece.
+    how = {"Cmd": argv, "AttachStdout": True, "AttachStderr": True, "Tty": True}
+    made = post("containers", container, "exec", body=how)
+    if made is not None:
+        name = msgspec.json.decode(made, type=_Execution).id
+        said = post("exec", name, "start", body={"Tty": True})
+        done = get(_Execution, "exec", name, "json")
+        if said is not None and done is not None and done.code is not None:
+            return done.code, said.decode(errors="replace").replace("\r\n", "\n")
+    raise GearError(f"{container} ended meanwhile")
+
+
+def _ask(
+    method: str, path: tuple[str, ...], query: Mapping[str, object], body: bytes = b""
+) -> bytes | None:
     words = {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for key, value in query.items()
@@ -72,21 +111,21 @@ def _ask(method: str, path: tuple[str, ...], query: Mapping[str, object]) -> byt
     if words:
         place += f"?{urlencode(words)}"
     try:
-        said = _answer(f"{method} {place} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")
+        said = _answer(f"{method} {place} {HEAD}{len(body)}\r\n\r\n".encode() + body)
     except OSError as error:
         client.daemon()  # says it better when no daemon answers
         raise GearError(f"the Docker daemon did not answer: {error}") from error
-    head, _, body = said.partition(b"\r\n\r\n")
+    head, _, answer = said.partition(b"\r\n\r\n")
     status = head.split(None, 2)[1:2]
     code = int(status[0]) if status and status[0].isdigit() else 0
     if code == GONE:
         return None
     if not 200 <= code < 300:
-        raise RefusedError(f"Docker refuses {method} {place}: {_reason(body) or code}")
-    return body
+        raise RefusedError(f"Docker refuses {method} {place}: {_reason(answer) or code}")
+    return answer
 
 
-def _answer(request: str) -> bytes:
+def _answer(request: bytes) -> bytes:
     """All that the daemon says.
 
     Raises:
@@ -95,7 +134,7 @@ def _answer(request: str) -> bytes:
     said = []
     with _connection() as link:
         link.settimeout(LATEST)
-        link.sendall(request.encode())
+        link.sendall(request)
         while data := link.recv(65536):
             said.append(data)
     if not said:

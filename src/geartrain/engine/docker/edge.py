@@ -228,9 +228,9 @@ def compose_file(host: DockerHost, image: str) -> str:
 def test(host: DockerHost, generation: str) -> str:
     """What nginx says against a generation, or ""."""
     path = str(host.edge / generation / "nginx.conf")
-    done = docker("exec", name_of(host), "nginx", "-t", "-q", "-e", "stderr",
-                  "-p", str(host.edge), "-c", path, check=False)  # fmt: skip
-    return "" if done.code == 0 else (done.err or done.out).strip()
+    words = ("nginx", "-t", "-q", "-e", "stderr", "-p", str(host.edge), "-c", path)
+    code, said = api.execute(name_of(host), words)
+    return "" if code == 0 else said.strip()
 
 
 def switch(host: DockerHost, master: int, generation: str, verify: Callable[[], str]) -> list[int]:
@@ -267,7 +267,7 @@ def switch(host: DockerHost, master: int, generation: str, verify: Callable[[], 
 
 
 def _reload(host: DockerHost, generation: str, old: Sequence[int]) -> str:
-    if not api.post("containers", name_of(host), "kill", signal="HUP"):
+    if api.post("containers", name_of(host), "kill", signal="HUP") is None:
         return "nginx is gone"
     end = time.monotonic() + CONFIRM_WITHIN
     while nginx.generation(host.facts.admin) != generation:

@@ -18,11 +18,11 @@ from pathlib import Path
 import msgspec
 
 from geartrain.engine.docker import api
+from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.errors import GearError
 from geartrain.render import containers
-from geartrain.run import CommandError
 
 # Private ranges (RFC 1918, RFC 2544) that neither Docker nor most offices use.
 POOLS = ("10.213.0.0/16", "172.30.0.0/16", "10.77.0.0/16", "198.18.0.0/16")
@@ -82,20 +82,26 @@ def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False
     )
     trouble = ""
     for subnet in _candidates(pool(home.host), prefix, name):
-        words = [f"--label={key}={value}" for key, value in home.labels.items()]
-        words += ["--internal"] if internal else []
         dynamic = list(subnet.subnets(new_prefix=prefix + 2))[3]
-        done = docker(
-            "network", "create", f"--subnet={subnet}", f"--ip-range={dynamic}",
-            f"--gateway={subnet[1]}", *words, "--", name, check=False,
-        )  # fmt: skip
-        if done.code == 0:
+        addresses = {"Subnet": str(subnet), "IPRange": str(dynamic), "Gateway": str(subnet[1])}
+        wanted = {
+            "Name": name,
+            "CheckDuplicate": True,  # which daemons before API 1.44 do only when asked
+            "Driver": "bridge",
+            "Internal": internal,
+            "Labels": home.labels,
+            "IPAM": {"Config": [addresses]},
+        }
+        try:
+            api.post("networks", "create", body=wanted)
+        except RefusedError as error:
+            trouble = error.what
+            if "already exists" in trouble and (there := find(name)) is not None:
+                return there
+            if "overlap" not in trouble:
+                raise
+        else:
             return Network(name=name, subnet=subnet)
-        trouble = done.err.strip()
-        if "already exists" in trouble and (there := find(name)) is not None:
-            return there
-        if "overlap" not in trouble:
-            raise CommandError(done, f"Docker makes no network {name}")
     raise GearError(
         f"no addresses are left for the network {name}: {trouble}",
         remedy="`docker network ls` shows what holds them; `docker network prune` frees what"
