@@ -9,7 +9,6 @@ import msgspec
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
 from geartrain.errors import GearError
-from geartrain.render import containers
 
 
 class _Volume(msgspec.Struct):
@@ -27,8 +26,7 @@ def ensure(home: DockerHome, name: str, options: Mapping[str, str]) -> None:
     Raises:
         GearError: it is there with other options: Docker would go on with those, without a word.
     """
-    labels = {containers.HOST: home.host.facts.id, containers.APP: home.name}
-    words = [f"--label={key}={value}" for key, value in labels.items()]
+    words = [f"--label={key}={value}" for key, value in home.labels.items()]
     words += [f"--opt={key}={value}" for key, value in options.items()]
     docker("volume", "create", *words, "--", name)
     if not options:
