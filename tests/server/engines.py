@@ -51,6 +51,7 @@ class InDocker(Embedded):
         return [
             *(f"network {name}" for name in networks if name not in wanted),
             *(f"image {name}" for name in images if name.rpartition(":r")[2] not in kept),
+            *(str(path) for path in (self.shop.state / "releases").glob("*/gear-build-*")),
             *(f"volume {name}" for name in self._listed("volume", "ls", "--quiet").split()
               if not name.startswith(f"{base}_")),
         ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from geartrain.app.credentials import Logins
 from geartrain.app.model import MountKind, Role, Service
 from geartrain.app.release import InstanceId, Release, instances
 from geartrain.engine.docker import addresses, data, imagery, networks, probing, project, volumes
-from geartrain.engine.docker.builds.build import Order, build
+from geartrain.engine.docker.builds.build import PREFIX, Order, build
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.images import prune
 from geartrain.engine.docker.images.ensure import ensure as ensure_images
@@ -155,7 +156,7 @@ class Releases:
             tag=name,
             labels=labels,
         )
-        return build(order, say, environ=self._environ)
+        return build(order, say, environ=self._environ, scratch=self.folder(release))
 
     def _kept(self, release: Release) -> dict[str, str]:
         """Images that were got or built before, and are still here."""
@@ -166,10 +167,12 @@ class Releases:
         return {name: image for name, image in kept.items() if imagery.find(image)}
 
     def sweep_images(self, running: Collection[int]) -> None:
-        """Remove the images of releases that are gone, and neither kept nor running."""
+        """Remove the images of releases that are gone, and what a killed build left."""
         folders = [path for path in self._home.releases.glob("*") if path.name.isdecimal()]
         used: set[str] = set()
         for folder in folders:
+            for left in folder.glob(f"{PREFIX}*"):  # of a build that was killed
+                shutil.rmtree(left, ignore_errors=True)
             path = folder / "images.json"
             if path.exists():
                 used |= set(msgspec.json.decode(path.read_bytes(), type=dict[str, str]).values())

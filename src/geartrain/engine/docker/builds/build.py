@@ -39,6 +39,8 @@ from geartrain.run import CommandError, follow
 
 AT_MOST = 3600.0
 """Seconds for one build."""
+PREFIX = "gear-build-"
+"""Begins the names of folders that are there while a build runs."""
 PLENTY = 20_000_000_000
 """Free bytes from which on nobody asks how large an image is."""
 
@@ -64,6 +66,7 @@ def build(
     *,
     environ: Mapping[str, str] = os.environ,
     state: Path | None = None,
+    scratch: Path | None = None,
 ) -> str:
     """Build a service's image and return its name, `order.tag`.
 
@@ -72,6 +75,8 @@ def build(
         say: told in a line what is done differently.
         environ: the caller's environment: proxies, indexes, secrets that come from it.
         state: folder of what is remembered of registries; default this user's own.
+        scratch: where files that the build needs meanwhile are, secrets among them; whoever
+            calls deletes what a killed build left there. Default the machine's own.
 
     Raises:
         InvalidError: what the repository says cannot be built.
@@ -83,7 +88,7 @@ def build(
     if (room := space.measured()) is not None:
         last = _last_size(order.tag.rpartition(":")[0]) if room.free < PLENTY else 0
         space.check(room, last=last, service=order.service.name)
-    with tempfile.TemporaryDirectory(prefix="gear-build-") as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=scratch) as folder:
         words = _words(order, file, used, Path(folder), say, environ, state, place)
         _run(used, words, order, file, environ, say)
     return order.tag
