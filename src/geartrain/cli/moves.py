@@ -20,7 +20,7 @@ from geartrain.release import rollback as back
 from geartrain.release.deploy import Cause, Result
 from geartrain.release.history import Desired
 from geartrain.server import app as apps
-from geartrain.server import branch, detached, jobs, monitor, repository
+from geartrain.server import branch, checks, detached, jobs, monitor, repository
 from geartrain.server import host as hosts
 from geartrain.server.app import ServerApp
 
@@ -159,6 +159,7 @@ def _bring_about(found: Place, *, every: bool) -> dict[str, object]:
             app = found.app
             repository.write_hook(app.repository, app.host.folder, app.name)
             shutil.rmtree(app.incoming, ignore_errors=True)
+            checks.end_killed(app)
         ledger = found.ledger()
         desired = _followed(found)
         if desired.stopped and every:

@@ -31,17 +31,13 @@ def checks(app: ServerApp, home: Home) -> Checks:
 
     def run(release: Release, names: Sequence[str], say: Say) -> Sequence[Outcome]:
         # Under a name of its own, so that nothing of it is taken for the app's.
-        name = app.name[: 40 - len(SUFFIX)] + SUFFIX
+        name = _name(app)
         other = replace(release, app=replace(release.app, name=name))
-        killed = folder.exists()
-        clear(folder)
+        end_killed(app)  # what it left must not be taken for a fresh start
         folder.mkdir(mode=0o755)
         files, shared = folder / "files", app.host.folder
         scratch = engines.home_of(kind, name, home.project, folder, files, shared)
         engine = engines.engine_of(kind, scratch, app.surroundings(home), app.repository)
-        if killed:  # the one before: what it left must not be taken for a fresh start
-            engine.down()
-            engine.erase()
         try:
             return check(engine, other, names, say)
         finally:
@@ -50,6 +46,25 @@ def checks(app: ServerApp, home: Home) -> Checks:
             clear(folder)
 
     return run
+
+
+def end_killed(app: ServerApp) -> None:
+    """Stop and delete what a check that was killed left. The caller holds the app's lock."""
+    folder = app.folder / "check"
+    if not folder.exists():
+        return
+    clear(folder)
+    folder.mkdir(mode=0o755)
+    kind, shared = app.host.facts.engine, app.host.folder
+    scratch = engines.home_of(kind, _name(app), app.folder, folder, folder / "files", shared)
+    engine = engines.engine_of(kind, scratch, app.surroundings(app.home()), app.repository)
+    engine.down()
+    engine.erase()
+    clear(folder)
+
+
+def _name(app: ServerApp) -> str:
+    return app.name[: 40 - len(SUFFIX)] + SUFFIX
 
 
 def clear(folder: Path) -> None:
