@@ -11,11 +11,10 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from geartrain.errors import Exit, GearError
 
@@ -129,37 +128,6 @@ def interact(argv: Sequence[str | Path]) -> None:
         ) from error
     if code != 0:
         raise GearError(f"`{words[0]}` {_ended(code)}", remedy="nothing was changed")
-
-
-@contextmanager
-def reading(
-    argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
-) -> Iterator[IO[bytes]]:
-    """What a program says, as it comes; it is ended when nobody reads on.
-
-    Args:
-        argv: program and arguments, passed on as they are.
-        env: its whole environment.
-        cwd: its working folder.
-
-    Raises:
-        GearError: it is not there.
-    """
-    words = tuple(str(word) for word in argv)
-    try:
-        program = subprocess.Popen(
-            words, env={**env, MARK: CALLER}, cwd=cwd, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise _absent(words) from error
-    out = cast("IO[bytes]", program.stdout)
-    try:
-        yield out
-    finally:
-        program.kill()  # which does nothing to one that has ended
-        out.close()
-        program.wait()
 
 
 def follow(

@@ -16,10 +16,10 @@ from geartrain.cli import caller, options
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import columns, note
 from geartrain.engine.certificates import Certificate, Source, day
-from geartrain.errors import Exit, InvalidError
+from geartrain.errors import Exit, GearError, InvalidError
 from geartrain.server import certificates
 from geartrain.server import host as hosts
-from geartrain.server.host import ServerHost
+from geartrain.server.host import EngineKind, ServerHost
 
 file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -186,7 +186,14 @@ def tls_renew(domains: tuple[str, ...], jitter: float, host_dir: Path | None, as
 
 
 def _host(host_dir: Path | None) -> ServerHost:
-    return ServerHost(hosts.place(host_dir, os.environ))
+    host = ServerHost(hosts.place(host_dir, os.environ))
+    if host.facts.engine is not EngineKind.DOCKER:
+        raise GearError(
+            "this host's engine serves http alone",
+            where=str(host.folder),
+            remedy="certificates are for hosts with Docker; a laptop has `gear up --tls`",
+        )
+    return host
 
 
 def _domain(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from geartrain.engine.certificates import Source, Store
 from geartrain.errors import InvalidError
+from tests.server.pushing import HostFolder
 from tests.server.tls.pem import DAY, Authority, Pair
 
 
@@ -81,3 +82,10 @@ def test_those_before_are_kept_for_older_configurations(ca: Authority, tmp_path:
     assert store.forget("a.test")
     store.sweep()
     assert not list(store.folder.rglob("*.pem"))
+
+
+def test_a_host_that_serves_http_alone_says_so(tmp_path: Path) -> None:
+    host = HostFolder(tmp_path / "host")
+    host.gear("host", "init", "--engine", "embedded")
+    for words in (("list",), ("renew",), ("remove", "a.test")):
+        assert "serves http alone" in host.gear("tls", *words, code=1).err
