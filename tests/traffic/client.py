@@ -102,7 +102,7 @@ class Load:
         self.unacknowledged: list[str] = []
         self.answered_at = 0.0
         self.longest_gap = 0.0
-        self.latencies: list[float] = []
+        self.latencies: list[tuple[float, float]] = []  # when each good one began, seconds
         self.stopping = False
         self.sent = 0
         self._random = random.Random(7)  # sizes of bodies
@@ -188,8 +188,7 @@ class Load:
             if self.answered_at:
                 self.longest_gap = max(self.longest_gap, now - self.answered_at)
             self.answered_at = now
-            if self.sent % 10 == 0:
-                self.latencies.append(now - began)
+            self.latencies.append((round(began, 3), round(now - began, 5)))
             return
         self.unacknowledged.append(token)
         if len(self.lost) < 50:
@@ -225,7 +224,7 @@ async def run(options: argparse.Namespace) -> None:
         tell(load.report())
     await gathered
     final = load.report() | {"final": True, "lost": load.lost, "sent": load.sent}
-    tell(final | {"unacknowledged": load.unacknowledged, "latencies": sorted(load.latencies)})
+    tell(final | {"unacknowledged": load.unacknowledged, "latencies": load.latencies})
 
 
 def tell(report: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Scale:
 
     switches: int
     requests: int
+    whole: bool = False
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,7 @@ def scale() -> Scale:
     full = os.environ.get("GEAR_LOAD") == "full"
     switches = int(os.environ.get("GEAR_LOAD_SWITCHES") or (100 if full else 10))
     requests = int(os.environ.get("GEAR_LOAD_REQUESTS") or (100_000 if full else 10_000))
-    return Scale(switches, requests)
+    return Scale(switches, requests, full)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,3 +292,9 @@ def nothing_lost(totals: dict[str, Any]) -> None:
     fates = Counter(totals["fates"])
     assert set(fates) == {"ok"}, (totals["fates"], totals["lost"][:10])
     assert fates["ok"] == totals["sent"]
+
+
+def percentile(values: Sequence[float], which: int) -> float:
+    """The value that so many of a hundred do not exceed."""
+    assert values, "nothing was measured"
+    return sorted(values)[len(values) * which // 100]

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.traffic.conftest import Scale
-from tests.traffic.running import Load, Project, load, nothing_lost, project, until
+from tests.traffic.running import Load, Project, load, nothing_lost, percentile, project, until
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(1800)]
 
@@ -100,13 +100,13 @@ def under_load(made: Project, scale: Scale, mode: str, **options: Any) -> dict[s
         until(lambda: traffic.ok >= scale.requests, "enough requests", 600)
         totals = traffic.finish()
     switches.settle()
-    latencies = totals["latencies"]
+    latencies = [taken for _, taken in totals["latencies"]]
     told = {
         "requests": totals["sent"],
         "fates": totals["fates"],
         **switches.figures(),
-        "median ms": round(1000 * latencies[len(latencies) // 2], 1),
-        "99 % ms": round(1000 * latencies[len(latencies) * 99 // 100], 1),
+        "median ms": round(1000 * percentile(latencies, 50), 1),
+        "99 % ms": round(1000 * percentile(latencies, 99), 1),
         "longest gap ms": round(1000 * totals["longest_gap"]),
     }
     return {**totals, "told": told}

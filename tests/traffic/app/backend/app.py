@@ -4,7 +4,7 @@ GET  /?t=TOKEN&n=BYTES   echo, with so much in between
 POST /ledger             the body's first line goes to a file, once for each time it is processed
 POST /rows               the body's first line becomes a row; answers only after the commit
 POST /keys               the body's first line becomes a key of Redis
-GET  /rows, /keys        all of them, a line each
+GET  /ledger, /rows, /keys  all of them, a line each
 GET  /events             a server-sent event every 100 ms
      /socket             a WebSocket that does the same
 """
@@ -12,13 +12,15 @@ GET  /events             a server-sent event every 100 ms
 import asyncio
 import contextlib
 import os
+from pathlib import Path
 from urllib.parse import parse_qs
 
 from version import VERSION
 
 pool = None
 redis = None
-ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+LEDGER = os.environ["LEDGER"]
+ledger = os.open(LEDGER, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 async def app(scope, receive, send):
@@ -69,6 +71,10 @@ async def answer(scope, receive, send):
     try:
         if scope["method"] == "GET" and scope["path"] in ("/rows", "/keys"):
             await text(send, 200, "\n".join(await everything(scope["path"])))
+            return
+        if scope["method"] == "GET" and scope["path"] == "/ledger":
+            with Path(LEDGER).open() as kept:
+                await text(send, 200, kept.read())
             return
         if scope["path"] == "/ledger":
             os.write(ledger, f"{token}\n".encode())

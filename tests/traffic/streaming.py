@@ -1,0 +1,66 @@
+"""Open streams: WebSockets and server-sent events, read until they end."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.traffic.running import until
+
+
+class Stream:
+    """An open stream, read in the background: what came last, and when it ended."""
+
+    def __init__(self, address: str, request: str, expected: bytes) -> None:
+        host, _, port = address.partition(":")
+        self.link = socket.create_connection((host, int(port)), timeout=60)
+        self.link.sendall(request.encode())
+        self.seen = b""
+        self.last = 0.0
+        self.ended = 0.0
+        self.expected = expected
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        until(lambda: expected in self.seen, "the stream runs")
+
+    def _read(self) -> None:
+        try:
+            while data := self.link.recv(65536):
+                self.seen += data
+                self.last = time.monotonic()
+        except OSError:
+            pass
+        self.ended = time.monotonic()
+
+    def close(self) -> None:
+        self.link.close()
+
+
+def web_socket(address: str, version: str) -> Stream:
+    """RFC 6455, section 1.3; a text frame of one byte is 0x81 0x01 and the byte."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    request = (
+        f"GET /socket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    return Stream(address, request, b"\x81\x01" + version.encode())
+
+
+def event_stream(address: str, version: str) -> Stream:
+    """HTML Living Standard, section 9.2."""
+    request = f"GET /events HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n"
+    return Stream(address, request, f"data: {version}\n".encode())
+
+
+@contextmanager
+def opened(streams: list[Stream]) -> Iterator[list[Stream]]:
+    try:
+        yield streams
+    finally:
+        for stream in streams:
+            stream.close()

@@ -1,0 +1,291 @@
+"""Pushes to a host with Docker under load: no request is lost, whatever serves the app.
+
+The load keeps to a rate: on a machine that it fills, a build beside it would be what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from geartrain.engine.docker.host import DockerHost
+from tests.engine.docker.hosts import clean
+from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.traffic.conftest import Scale
+from tests.traffic.running import HERE, Load, load, nothing_lost, percentile, until
+from tests.traffic.streaming import event_stream, opened, web_socket
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.load,
+    pytest.mark.usefixtures("docker_daemon"),
+    pytest.mark.timeout(3600),
+]
+
+KINDS = {"keep": 64, "fresh": 16, "post": 32}  # connections
+AROUND = 0.2  # seconds before the first answer of a new release: the reload has begun by then
+RATE = 200  # requests a second of each kind
+QUIET = 1.0  # seconds between two pushes: what a push is compared with
+DRAIN = 4.0
+COMPOSE = """\
+x-gear: {{ name: load, drain: {drain} }}
+services:
+  nginx: {{ image: "nginx:latest", ports: ["${{EDGE_PORT}}:80"] }}
+  backend:
+    build: ./backend
+    command: {command}
+    environment: {{ LEDGER: /ledger/posts }}
+    volumes: ["ledger:/ledger"]
+    deploy: {{ replicas: {replicas} }}
+    x-gear: {{ health: / }}
+volumes: {{ ledger: {{}} }}
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What answers in the containers; each as its documentation starts it."""
+
+    name: str
+    packages: str
+    command: str
+    replicas: int = 1
+    sockets: bool = True
+
+
+SERVERS = (
+    Server(
+        "uvicorn", "httptools uvicorn websockets",
+        "uvicorn app:app --host 0.0.0.0 --port 8080 --no-access-log --log-level warning",
+        replicas=2,
+    ),
+    Server(
+        "gunicorn", "gunicorn",
+        "gunicorn wsgi:app --bind 0.0.0.0:8080 --threads 16 --log-level warning",
+        sockets=False,  # WSGI has none
+    ),
+    Server(
+        "granian", "granian",
+        "granian --interface asgi app:app --host 0.0.0.0 --port 8080 --log-level warning",
+    ),
+)  # fmt: skip
+
+
+class Pushed:
+    """A clone that is changed and pushed, version after version."""
+
+    def __init__(self, clone: Clone, server: Server) -> None:
+        self.clone = clone
+        self.server = server
+        self.number = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.clone.port}"
+
+    def change(self) -> str:
+        """Commit the one-line change; the new version."""
+        self.number += 1
+        version = str(self.number)
+        self.clone.write("backend/version.py", f'VERSION = "{version}"\n')
+        self.clone.commit(f"version {version}")
+        return version
+
+    def drains(self, drain: str) -> None:
+        """Push a Compose file with this drain limit."""
+        text = COMPOSE.format(
+            command=json.dumps(self.server.command), replicas=self.server.replicas, drain=drain
+        )
+        self.clone.write("docker-compose.yml", text)
+        version = self.change()
+        assert "is live" in self.clone.push().err
+        assert self.version() == version
+
+    def version(self) -> str:
+        return self.clone.body().partition(" ")[0]
+
+    def containers(self) -> set[str]:
+        """Names of the app's containers; the edge is the host's."""
+        return {
+            one["name"] for one in self.clone.gear("ps", "--json").json()["instances"]
+            if one["name"] != "edge"
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SERVERS, ids=lambda server: server.name)
+def pushed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pushed]:
+    """An app on a host with Docker, behind one of the servers; all of it is gone afterwards."""
+    server: Server = request.param
+    place = tmp_path_factory.mktemp(server.name)
+    host = HostFolder(place / "host")
+    host.gear("host", "init", "--engine", "docker")
+    clone = clone_of(host, f"load{time.time_ns() % 10**6}", place, source="")
+    shutil.copytree(HERE / "app", clone.folder, dirs_exist_ok=True)
+    clone.write("backend/requirements.txt", "\n".join(server.packages.split()) + "\n")
+    try:
+        yield Pushed(clone, server)
+    finally:
+        host.gear("destroy", clone.app, "--data", "--yes", code=None)
+        clean(DockerHost(host.folder))
+
+
+@dataclass(frozen=True)
+class Push:
+    """When it began, first answered with the new release, and was back, in monotonic seconds."""
+
+    began: float
+    live: float
+    back: float
+
+
+def push_under(made: Pushed, loads: list[Load]) -> Push:
+    version = made.change()
+    began = time.monotonic()
+    assert "is live" in made.clone.push().err
+    back = time.monotonic()
+    live = [one.answered_by(version) for one in loads]
+    for one in loads:
+        one.more(20)
+    return Push(began, min(live), back)
+
+
+def slowness(totals: list[dict[str, Any]], spans: list[tuple[float, float]]) -> list[float]:
+    """How long the requests took that were under way within some spans of time, in seconds."""
+    return [
+        taken for one in totals for began, taken in one["latencies"]
+        if any(began < end and began + taken > start for start, end in spans)
+    ]  # fmt: skip
+
+
+@contextmanager
+def wrk(address: str) -> Iterator[Callable[[], str]]:
+    """A load generator that is not ours, 64 connections kept; called, it ends and tells."""
+    running = subprocess.Popen(
+        ["wrk", "-t1", "-c64", "-d7200s", "--timeout", "30s", "-s", HERE / "paced.lua",
+         f"http://{address}/?t=w", "--", str(RATE)],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    def finish() -> str:
+        running.send_signal(signal.SIGINT)
+        return running.communicate(timeout=60)[0]
+
+    try:
+        yield finish
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_nothing_is_lost_while_pushes_follow_each_other(
+    pushed: Pushed, scale: Scale, tell: Callable[..., None]
+) -> None:
+    pushed.drains("10s")
+    posted = Counter(pushed.clone.body("/ledger").split())
+    with ExitStack() as stack:
+        loads = [
+            stack.enter_context(
+                load(pushed.address, mode, connections=count, name=mode, rate=RATE,
+                     path="/ledger" if mode == "post" else "/")
+            )
+            for mode, count in KINDS.items()
+        ]  # fmt: skip
+        ended = stack.enter_context(wrk(pushed.address))
+        quiet, pushes = [], []
+        for _ in range(scale.switches):
+            began = time.monotonic()
+            for one in loads:
+                one.more(int(QUIET * RATE))
+            quiet.append((began, time.monotonic()))
+            pushes.append(push_under(pushed, loads))
+        until(lambda: all(one.ok >= scale.requests for one in loads), "enough requests", 600)
+        said = ended()
+        totals = [one.finish() for one in loads]
+    posted = Counter(pushed.clone.body("/ledger").split()) - posted
+
+    found = re.search(r"(\d+) requests in", said)
+    before = percentile(slowness(totals, quiet), 99)
+    during = percentile(slowness(totals, [(p.live - AROUND, p.back) for p in pushes]), 99)
+    building = percentile(slowness(totals, [(p.began, p.live - AROUND) for p in pushes]), 99)
+    tell(
+        pushes=len(pushes),
+        fates={mode: one["fates"] for mode, one in zip(KINDS, totals, strict=True)},
+        wrk=int(found[1]) if found else said,
+        live=f"{statistics.median(p.live - p.began for p in pushes):.2f} s",
+        back=f"{statistics.median(p.back - p.began for p in pushes):.2f} s",
+        **{
+            "99 % ms before": round(1000 * before, 1),
+            "while built and started": round(1000 * building, 1),
+            "switched and drained": round(1000 * during, 1),
+        },
+    )
+    for one in totals:
+        nothing_lost(one)
+    assert found, said
+    assert "Socket errors" not in said, said
+    assert "Non-2xx" not in said, said
+    post = totals[list(KINDS).index("post")]
+    assert len(posted) == posted.total() == post["sent"], posted.most_common(5)
+    # A second before each of ten pushes is too little to hold the slowest hundredth against.
+    assert not scale.whole or during <= 1.5 * before
+
+
+def test_open_streams_go_on_until_the_drain_limit(
+    pushed: Pushed, tell: Callable[..., None]
+) -> None:
+    pushed.drains(f"{DRAIN:g}s")
+    kinds = [event_stream, web_socket] if pushed.server.sockets else [event_stream]
+    before, old_version = pushed.containers(), pushed.version()
+    with opened([kind(pushed.address, old_version) for kind in kinds]) as old:
+        version = pushed.change()
+        pushing = pushed.clone.start("live", "main")
+        try:
+            # Who was answered by the old release asked before its workers were told to leave.
+            asked = [time.monotonic()]
+
+            def switched() -> bool:
+                now = time.monotonic()
+                if pushed.version() == version:
+                    return True
+                asked[0] = now
+                return False
+
+            until(switched, "the new version answers")
+            live = time.monotonic()
+            assert not any(stream.ended for stream in old), "they live on after the switch"
+            with opened([kind(pushed.address, version) for kind in kinds]) as new:
+                until(lambda: all(stream.ended for stream in old), "the drain limit ends them")
+                for stream in old:
+                    assert stream.ended - asked[0] >= DRAIN
+                    assert stream.ended - live <= DRAIN + 5
+                    assert stream.ended - stream.last <= 1, "it told something until the end"
+                until(lambda: not pushed.containers() & before, "the old containers are gone")
+                seen = [len(stream.seen) for stream in new]
+                until(
+                    lambda: all(len(s.seen) > n for s, n in zip(new, seen, strict=True)),
+                    "the new streams go on",
+                )
+                assert not any(stream.ended for stream in new)
+            said = pushing.communicate(timeout=60)[0]
+        finally:
+            pushing.kill()
+            pushing.wait()
+    assert pushing.returncode == 0, said
+    tell(
+        drain=f"{DRAIN:g} s",
+        **{"ended after the switch": [f"{s.ended - live:.2f} s" for s in old]},
+    )
