@@ -58,7 +58,7 @@ def run(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stdin: str | None = None,
+    stdin: str | Path | None = None,
     timeout: float = 60.0,
     check: bool = True,
     user: int | None = None,
@@ -69,7 +69,7 @@ def run(
         argv: program and arguments, passed on as they are.
         env: its whole environment; default this process's own.
         cwd: its working folder.
-        stdin: text for its input; default none (`/dev/null`).
+        stdin: text for its input, or a file that it reads; default none (`/dev/null`).
         timeout: seconds after which it is killed.
         check: raise `CommandError` when it fails.
         user: numeric user to run as (only as root).
@@ -80,21 +80,22 @@ def run(
     """
     words = tuple(str(word) for word in argv)
     try:
-        done = subprocess.run(
-            words,
-            env={**(os.environ if env is None else env), MARK: CALLER},
-            cwd=cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-        )
+        with Path(os.devnull if stdin is None or isinstance(stdin, str) else stdin).open() as file:
+            done = subprocess.run(
+                words,
+                env={**(os.environ if env is None else env), MARK: CALLER},
+                cwd=cwd,
+                input=stdin if isinstance(stdin, str) else None,
+                stdin=None if isinstance(stdin, str) else file,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+            )
     except FileNotFoundError as error:
         raise _absent(words) from error
     except subprocess.TimeoutExpired as error:

@@ -9,7 +9,7 @@ import click
 
 from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
-from geartrain.server import engines
+from geartrain.server import engines, halting
 from geartrain.server import host as hosts
 from geartrain.server.host import EngineKind, ServerHost
 from geartrain.server.secrets import host_key
@@ -70,3 +70,18 @@ def key(host_dir: Path | None, as_json: bool) -> None:
         print_json({"key": found})
     else:
         click.echo(found)
+
+
+@host.command("stop")
+@options.host_dir
+def host_stop(host_dir: Path | None) -> None:
+    """Stop every app in order, before the machine goes down. Nothing is written down.
+
+    `gear converge --all` starts them again, as systemd has it do at boot.
+
+    \b
+    Examples:
+      gear host stop
+    """
+    done = halting.halt(ServerHost(hosts.place(host_dir, os.environ)))
+    click.echo(f"stopped {done}")

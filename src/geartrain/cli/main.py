@@ -26,6 +26,7 @@ COMMANDS = {
     "wait": ("wait", "Wait until services have ended, and exit with their code."),
     "db": ("data", "PostgreSQL: `gear db shell`."),
     "redis": ("data", "Redis: `gear redis shell`."),
+    "server": ("server", "Make a host of a bare machine, over SSH."),
     "host": ("host", "Make a host, which takes pushes."),
     "keys": ("keys", "SSH keys that may push to a host and run `gear` on it."),
     "secrets": ("secrets", "Secrets of an app, encrypted in its repository."),

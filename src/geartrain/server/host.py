@@ -11,6 +11,8 @@ STATE/
 from __future__ import annotations
 
 import os
+import pwd
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +46,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
 class ServerHost:
     """A host that was made by `gear host init`.
 
+    Root acts as the host's owner from here on: a file of root's in it would stop its owner.
+
     Args:
         folder: its folder of state.
 
@@ -73,6 +77,8 @@ class ServerHost:
             ) from error
         except msgspec.DecodeError as error:
             raise GearError(f"{FILE} cannot be read: {error}", where=str(folder)) from error
+        if os.geteuid() == 0 and (owner := folder.stat().st_uid) != 0:
+            become(owner)
 
     def names(self) -> tuple[str, ...]:
         """The host's apps, sorted."""
@@ -91,7 +97,7 @@ def place(given: Path | None, environ: Mapping[str, str]) -> Path:
         return given.absolute()
     if named := environ.get(VARIABLE):
         return Path(named).absolute()
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 or _is_mine(SYSTEM):
         return SYSTEM
     # XDG Base Directory Specification: a relative path there is to be ignored.
     state = Path(environ.get("XDG_STATE_HOME", ""))
@@ -124,3 +130,36 @@ def create(folder: Path, engine: EngineKind) -> bool:
     facts = HostFacts(engine=engine)
     durable.write(folder / FILE, msgspec.json.format(msgspec.json.encode(facts)))
     return True
+
+
+def become(owner: int) -> None:
+    """Go on as another user, with their groups and home. For root.
+
+    Args:
+        owner: the user's number.
+
+    Raises:
+        GearError: that user could not run this Geartrain.
+    """
+    try:
+        user = pwd.getpwuid(owner)
+    except KeyError:
+        return  # a number without a user, as in somebody's container
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    if not os.access(sys.executable, os.X_OK) or not os.access(__file__, os.R_OK):
+        raise GearError(
+            f"the host is the user {user.pw_name}'s, who may not run this Geartrain",
+            where=str(Path(__file__).parents[1]),
+            remedy="use the one that `gear server prepare` installed: /usr/local/bin/gear",
+            code=Exit.MISSING,
+        )
+
+
+def _is_mine(folder: Path) -> bool:
+    try:
+        return (folder / FILE).stat().st_uid == os.geteuid()
+    except OSError:
+        return False

@@ -1,0 +1,281 @@
+"""The steps that make a server of a machine.
+
+Each looks for itself whether it is done, and changes nothing by looking; so whatever was
+interrupted, wherever, is gone on with by doing the same again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from geartrain.errors import GearError
+from geartrain.render import systemd
+from geartrain.run import CommandError
+from geartrain.server.prepare import layout
+from geartrain.server.prepare.machine import Machine
+from geartrain.server.prepare.payload import Payload
+from geartrain.server.prepare.system import COMMON, System
+
+APT = 1800.0  # seconds
+LOCK = 300  # seconds to wait for whoever else installs packages
+
+
+class Step(Protocol):
+    """One thing that a server has.
+
+    `lacking` says what of it is not there, or "". `do` brings it about.
+    """
+
+    title: str
+
+    def lacking(self, machine: Machine) -> str: ...  # noqa: D102  # said above
+    def do(self, machine: Machine) -> None: ...  # noqa: D102  # said above
+
+
+class Packages:
+    """The distribution's packages; Docker's own are as good as its Docker.
+
+    Args:
+        system: what the machine runs.
+    """
+
+    title = "packages"
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    def _missing(self, machine: Machine) -> list[str]:
+        wanted = [*COMMON, *self._system.python]
+        docker = ("test", "-x", "/usr/bin/dockerd", "-a", "-x", "/usr/bin/docker")
+        if machine.run(*docker, check=False).code != 0:
+            wanted += self._system.docker
+        form = "${Package} ${Status}\n"
+        known = machine.run("dpkg-query", "-W", f"-f={form}", "--", *wanted, check=False).out
+        there = {line.split()[0] for line in known.splitlines() if line.endswith(" ok installed")}
+        return [name for name in wanted if name not in there]
+
+    def lacking(self, machine: Machine) -> str:
+        """Which packages are not installed."""
+        missing = self._missing(machine)
+        if missing:
+            return f"install {', '.join(missing)}"
+        return "finish what dpkg was interrupted in" if machine.says("dpkg", "--audit") else ""
+
+    def do(self, machine: Machine) -> None:
+        """Install them, after what was interrupted."""
+        quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l")
+        wait = ("-o", f"DPkg::Lock::Timeout={LOCK}")
+        machine.run(*quiet, "dpkg", "--configure", "-a", "--force-confold", timeout=APT)
+        missing = self._missing(machine)
+        if not missing:
+            return
+        try:
+            machine.run(*quiet, "apt-get", *wait, "update", "-q", timeout=APT)
+            machine.run(
+                *(*quiet, "apt-get", *wait, "install", "-q", "-y", "--no-install-recommends"),
+                *("-o", "Dpkg::Options::=--force-confold", "--", *missing),
+                timeout=APT,
+            )
+        except CommandError as error:
+            raise GearError(
+                f"apt-get could not install {', '.join(missing)}",
+                tail=error.tail,
+                remedy="mend what it complains of, then run the same again",
+            ) from error
+
+
+class DockerRuns:
+    """Docker's daemon: runs, starts at boot, and leaves containers running when it is restarted."""
+
+    title = "Docker"
+
+    def lacking(self, machine: Machine) -> str:
+        """What it does not do."""
+        wrong = []
+        if machine.read(layout.DOCKER) is None:
+            wrong.append("have containers outlive a restart of Docker")
+        if machine.says("systemctl", "is-enabled", "docker.service") != "enabled":
+            wrong.append("start it at boot")
+        if not machine.says("docker", "version", "--format", "{{.Server.Version}}"):
+            wrong.append("start it")
+        return ", ".join(wrong)
+
+    def do(self, machine: Machine) -> None:
+        """Start it, now and at boot; a configuration that is there stays as it is."""
+        if machine.read(layout.DOCKER) is None:
+            machine.write(layout.DOCKER, '{\n  "live-restore": true\n}\n')
+            if machine.says("systemctl", "is-active", "docker.service") == "active":
+                machine.run("systemctl", "reload", "docker.service")
+        machine.run("systemctl", "enable", "--now", "docker.service", timeout=180)
+        machine.run("docker", "version", timeout=60)
+
+
+class User:
+    """The user who owns the host, and whom keys log in as."""
+
+    title = f"user {layout.USER}"
+
+    def lacking(self, machine: Machine) -> str:
+        """What of the user is not there.
+
+        Raises:
+            GearError: the host's folder is somebody else's.
+        """
+        owner = machine.says("stat", "-c", "%U", layout.HOST)
+        made = machine.run("test", "-e", layout.HOST / "host.json", check=False).code == 0
+        if made and owner != layout.USER:
+            raise GearError(
+                f"there is a host of the user {owner} already",
+                where=str(layout.HOST),
+                remedy=f"keep it as it is, or, with its apps down: chown -R {layout.USER}:"
+                f" {layout.HOST}, and run the same again",
+            )
+        if not machine.says("getent", "passwd", layout.USER):
+            return f"make the user, who owns {layout.HOST} and may use Docker"
+        wrong = []
+        if "docker" not in machine.says("id", "-nG", layout.USER).split():
+            wrong.append("let the user use Docker")
+        if owner != layout.USER:
+            wrong.append(f"make {layout.HOST}")
+        return ", ".join(wrong)
+
+    def do(self, machine: Machine) -> None:
+        """Make the user and the folder."""
+        user, home = layout.USER, layout.HOST
+        if not machine.says("getent", "passwd", user):
+            # `*` is no password, but does not lock the user out of sshd as `!` does without PAM.
+            machine.run("useradd", "--system", "--user-group", "--no-create-home",
+                        "--home-dir", home, "--shell", "/bin/sh", "--password", "*", user)  # fmt: skip
+        machine.run("usermod", "--append", "--groups", "docker", user)
+        machine.run("install", "-d", "-m", "0755", "-o", user, "-g", user, home)
+
+
+class Program:
+    """Geartrain in an environment of its own; the version before stays beside it.
+
+    Args:
+        payload: what is installed.
+    """
+
+    title = "Geartrain"
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+        self._folder = layout.VERSIONS / payload.version
+        self._lock = self._folder / "requirements" / "runtime.txt"
+
+    def lacking(self, machine: Machine) -> str:
+        """Whether another version, or none, is used."""
+        used = machine.says("readlink", layout.CURRENT)
+        linked = machine.says("readlink", layout.COMMAND) == str(layout.GEAR)
+        if used == str(self._folder) and linked and self._complete(machine):
+            return ""
+        before = f" in place of {used.rpartition('/')[2]}" if used else ""
+        return f"install {self._payload.version}{before}"
+
+    def _complete(self, machine: Machine) -> bool:
+        marker = self._folder / ".venv" / "geartrain.lock"
+        return machine.run("cmp", "-s", "--", self._lock, marker, check=False).code == 0
+
+    def do(self, machine: Machine) -> None:
+        """Put it there, set it up, and only then use it."""
+        if machine.run("test", "-f", self._lock, check=False).code != 0:
+            fresh = layout.VERSIONS / f".{self._payload.version}.new"
+            machine.run("rm", "-rf", "--", fresh, self._folder)
+            machine.run("install", "-d", "-m", "0755", fresh)
+            with tempfile.TemporaryDirectory(prefix="gear-payload-") as place:
+                archive = Path(place) / "geartrain.tar.gz"
+                self._payload.write(archive)
+                machine.run("tar", "-xz", "--no-same-owner", "-C", fresh, stdin=archive,
+                            timeout=600)  # fmt: skip
+            machine.run("mv", "-T", "--", fresh, self._folder)
+        if not self._complete(machine):
+            set_up = self._folder / "requirements" / "make_environment.sh"
+            machine.run("sh", set_up, self._folder / ".venv", self._lock, timeout=APT)
+        machine.run(self._folder / "gear", "--version")
+        machine.run("sync")
+        machine.link(layout.CURRENT, self._folder)
+        machine.link(layout.COMMAND, layout.GEAR)
+
+
+class Host:
+    """The folder of state that runs apps."""
+
+    title = "host"
+
+    def lacking(self, machine: Machine) -> str:
+        """Whether there is none."""
+        if machine.run("test", "-f", layout.HOST / "host.json", check=False).code == 0:
+            return ""
+        return f"make a host in {layout.HOST}"
+
+    def do(self, machine: Machine) -> None:
+        """Make it, as its owner."""
+        machine.run("runuser", "-u", layout.USER, "--", layout.GEAR, "host", "init",
+                    "--engine", "docker", "--host-dir", layout.HOST)  # fmt: skip
+
+
+class Limits:
+    """The journal takes no more of the disk than it is given; containers' logs have limits too."""
+
+    title = "limits"
+    _text = (
+        "# Written by `gear server prepare`.\n[Journal]\nSystemMaxUse=500M\nMaxRetentionSec=90day\n"
+    )
+
+    def lacking(self, machine: Machine) -> str:
+        """Whether there is no limit."""
+        there = machine.read(layout.JOURNAL) == self._text
+        return "" if there else "limit the journal to 500 MB and 90 days"
+
+    def do(self, machine: Machine) -> None:
+        """Set it."""
+        machine.write(layout.JOURNAL, self._text)
+        machine.run("systemctl", "restart", "systemd-journald.service")
+
+
+class Units:
+    """systemd's units: they are there, enabled, and the apps run."""
+
+    title = "units"
+    _files = systemd.units(layout.PLACE)
+
+    def _stale(self, machine: Machine) -> list[str]:
+        return [
+            name for name, file in self._files.items()
+            if machine.read(layout.UNITS / name) != file.text
+        ]  # fmt: skip
+
+    def _off(self, machine: Machine) -> list[str]:
+        return [
+            name for name in systemd.ENABLED
+            if machine.says("systemctl", "is-enabled", name) != "enabled"
+            or machine.says("systemctl", "is-active", name) != "active"
+        ]  # fmt: skip
+
+    def lacking(self, machine: Machine) -> str:
+        """Which are not as they should be."""
+        stale = self._stale(machine)
+        off = [name for name in self._off(machine) if name not in stale]
+        said = [f"write {', '.join(stale)}"] if stale else []
+        return "; ".join([*said, *([f"enable {', '.join(off)}"] if off else [])])
+
+    def do(self, machine: Machine) -> None:
+        """Write and start them. One that runs already is not stopped: that would stop the apps."""
+        for name in self._stale(machine):
+            file = self._files[name]
+            machine.write(layout.UNITS / name, file.text, file.mode)
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=APT)
+
+
+def steps(system: System, payload: Payload) -> tuple[Step, ...]:
+    """All steps, in their order.
+
+    Args:
+        system: what the machine runs.
+        payload: the Geartrain that it gets.
+    """
+    return (Packages(system), DockerRuns(), User(), Program(payload), Host(), Limits(), Units())
