@@ -2,9 +2,9 @@
 
 Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
 
-`geartrain.service` brings about at boot what the history says, and stops all in order before Docker
-stops. It wants Docker and does not require it: a unit that requires Docker is stopped along with it,
-and nothing starts it again when Docker is back.
+`geartrain.service` brings about at boot what the history says, and stops all in order before
+Docker stops. It wants Docker and does not require it: a unit that requires Docker is stopped along
+with it, and nothing starts it again when Docker is back.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ ENABLED = (BOOT, PRUNE_TIMER)
 # Left open, with the reason:
 # - IPAddressDeny: an instance has any address of the host's pool, and an image that is gone is
 #   fetched or built again from a registry or an index.
+# - ProtectProc: whether nginx's old workers, which are others' processes, have ended is seen there.
 # - PrivateUsers: access to Docker's socket is by the group `docker`, which would be nobody there.
 # - RootDirectory: the programs are the machine's own.
 # - UMask 0022: containers read checkouts and the edge's configuration as other users; files with
@@ -46,7 +47,6 @@ ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectKernelTunables=yes
-ProtectProc=invisible
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes

@@ -1,4 +1,4 @@
-"""Stops everything of a host before the machine goes down; its apps' histories say nothing of it."""
+"""Stops everything of a host before the machine goes down; no history says anything of it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from geartrain.engine import certificates, nginx
 from geartrain.engine.docker import edge
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.engine.docker.observing import Container
-from geartrain.engine.listeners import holder
+from geartrain.engine.listeners import Holder, holder
 from geartrain.engine.protocol import Instance, State
 from geartrain.errors import GearError
 from geartrain.render.nginx.shared import Claim, app_file
@@ -65,16 +65,20 @@ def check(home: DockerHome, release: Release) -> None:
         for address in addresses:
             ip, _, port = address.rpartition(":")
             who = holder(ip.strip("[]"), int(port))
-            if who is not None and who.pid != own and not (own and _child(who.pid, own)):
+            if who is not None and not (own and _is_edges(home.host, who, own, address)):
                 raise GearError(
                     f"port {port} is held by {who}",
                     remedy="stop that program; nginx is to answer there",
                 )
 
 
-def _child(pid: int | None, master_pid: int) -> bool:
-    """The sockets are also held by nginx's workers."""
-    return pid is not None and pid in nginx.workers(master_pid)
+def _is_edges(host: DockerHost, who: Holder, own: int, address: str) -> bool:
+    """Whether the running edge, whose pid is `own`, holds an address; so do its workers."""
+    if who.pid is None:
+        # Whoever owns the host may not look into the edge's processes, which are root's.
+        known = ((*one.listen.values(), one.tls) for one in edge.claims(host).values())
+        return any(address in addresses for each in known for addresses in each)
+    return who.pid == own or who.pid in nginx.workers(own)
 
 
 def master(host: DockerHost) -> int:

@@ -126,7 +126,7 @@ def over_ssh(host: str) -> Iterator[Machine]:
         host: what ssh is given: `root@203.0.113.7`, or a name of the user's settings.
     """
     # A socket's path is short (unix(7)), and TMPDIR may be long.
-    with tempfile.TemporaryDirectory(prefix="gear-ssh-", dir="/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="gear-ssh-", dir="/tmp") as folder:
         shared = ("-o", "ControlMaster=auto", "-o", f"ControlPath={folder}/%C")
         alive = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4")
         ssh = ("ssh", *shared, "-o", "ControlPersist=60", *alive, "-T")

@@ -47,7 +47,7 @@ class Payload:
         """Write it as a `.tar.gz`."""
         with (
             path.open("wb") as raw,
-            gzip.GzipFile(fileobj=raw, mode="wb", mtime=_EPOCH) as packed,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=_EPOCH) as packed,
             tarfile.open(fileobj=packed, mode="w") as archive,
         ):
             for name, (mode, data) in sorted(self._files.items()):

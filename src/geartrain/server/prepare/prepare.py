@@ -86,15 +86,18 @@ def carry_out(machine: Machine, plan: Plan, reporter: Reporter) -> None:
         began = time.monotonic()
         reporter.begin(one)
         try:
-            one.step.do(machine)
-            left = one.step.lacking(machine)
-            if left:
-                raise GearError(
-                    f"{one.step.title}: it was done, and still has to {left}",
-                    where=machine.name,
-                    remedy="see `journalctl -b -p warning` there, then run the same again",
-                )
+            _do(machine, one.step)
         except BaseException:
             reporter.fail(one, time.monotonic() - began)
             raise
         reporter.end(one, time.monotonic() - began)
+
+
+def _do(machine: Machine, step: Step) -> None:
+    step.do(machine)
+    if left := step.lacking(machine):
+        raise GearError(
+            f"{step.title}: it was done, and still has to {left}",
+            where=machine.name,
+            remedy="see `journalctl -b -p warning` there, then run the same again",
+        )

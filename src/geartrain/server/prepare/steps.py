@@ -146,8 +146,8 @@ class User:
         user, home = layout.USER, layout.HOST
         if not machine.says("getent", "passwd", user):
             # `*` is no password, but does not lock the user out of sshd as `!` does without PAM.
-            machine.run("useradd", "--system", "--user-group", "--no-create-home",
-                        "--home-dir", home, "--shell", "/bin/sh", "--password", "*", user)  # fmt: skip
+            machine.run("useradd", "--system", "--user-group", "--no-create-home", "--password=*",
+                        "--shell=/bin/sh", f"--home-dir={home}", user)  # fmt: skip
         machine.run("usermod", "--append", "--groups", "docker", user)
         machine.run("install", "-d", "-m", "0755", "-o", user, "-g", user, home)
 
