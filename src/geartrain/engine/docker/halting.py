@@ -33,7 +33,7 @@ def halt(host: DockerHost) -> int:
     """
     if not host.exists():
         return 0
-    chosen = containers.filters(((containers.HOST, host.facts.id),))
+    chosen = containers.filters({containers.HOST: host.facts.id})
     listed = docker("ps", "--quiet", "--no-trunc", *chosen).out.split()
     found = [one for one in inspect(*listed) if one.running]
     front = [one for one in found if one.role == edge.NAME]
