@@ -94,3 +94,9 @@ def test_the_life_of_an_app(store: Clone, tmp_path: Path) -> None:
     assert store.get()[0] in (0, 404)
     store.gear("converge")
     assert store.body() == "hello 2\n"
+
+    assert "stopped" in store.host.gear("host", "stop").out
+    assert store.get()[0] == 0
+    assert not docker("ps", "--quiet", f"--filter=name={store.app}")
+    store.gear("converge")
+    assert store.body() == "hello 2\n"

@@ -11,7 +11,7 @@ from geartrain.app.model import Role
 from geartrain.engine.docker import edge
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHost
-from geartrain.engine.docker.observing import Container, inspect
+from geartrain.engine.docker.observing import Container, labelled
 from geartrain.render import containers
 
 TIMEOUT = 240.0
@@ -33,9 +33,8 @@ def halt(host: DockerHost) -> int:
     """
     if not host.exists():
         return 0
-    chosen = containers.filters({containers.HOST: host.facts.id})
-    listed = docker("ps", "--quiet", "--no-trunc", *chosen).out.split()
-    found = [one for one in inspect(*listed) if one.running]
+    every = labelled({containers.HOST: host.facts.id})
+    found = [one for one in every if one.running]
     front = [one for one in found if one.role == edge.NAME]
     data = [one for one in found if one.role in _DATA]
     apps = [one for one in found if one not in front and one not in data]

@@ -143,7 +143,12 @@ def moment(text: str) -> float:
 
 def of_app(home: DockerHome) -> tuple[Container, ...]:
     """Every container of an app, whatever it does."""
-    chosen = containers.filters(home.labels)
+    return labelled(home.labels)
+
+
+def labelled(labels: Mapping[str, str]) -> tuple[Container, ...]:
+    """Every container with these labels, running or not."""
+    chosen = containers.filters(labels)
     listed = api.get(list[_Listed], "containers", "json", all="1", filters=chosen)
     return inspect(*(one.id for one in listed or ()))
 
