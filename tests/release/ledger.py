@@ -6,9 +6,10 @@ from msgspec.structs import replace
 
 from geartrain.app.model import App
 from geartrain.app.release import Release
-from geartrain.release.events import Event
+from geartrain.release.events import GOT_LIVE, Event
 from geartrain.release.history import Desired
 from geartrain.release.ledger import KEPT, Source
+from geartrain.release.target import superfluous
 from geartrain.testing import Moments
 from geartrain.testing.apps import release
 
@@ -52,8 +53,8 @@ class MemoryLedger:
         return kept
 
     def prune(self, keep: set[int | None]) -> tuple[int, ...]:
-        old = [n for n in sorted(self.kept) if n not in keep]
-        gone = tuple(old[: max(0, len(self.kept) - KEPT)])
+        proven = {one.release for one in self.events() if one.what in GOT_LIVE}
+        gone = superfluous(self.kept, keep, proven, KEPT)
         for number in gone:
             self._moments.passes()
             del self.kept[number]

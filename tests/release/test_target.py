@@ -118,19 +118,41 @@ def kept(host: Choosing) -> set[int]:
     return numbers
 
 
+def pruned(host: Choosing, keep: set[int | None], count: int = 5) -> tuple[int, ...]:
+    return target.prune(host.repository, host.releases, keep, range(1, 10), count)
+
+
 def test_old_releases_go_and_those_in_use_stay(host: Choosing) -> None:
     for replicas in range(1, 10):
         host.live(replicas)
-    gone = target.prune(host.repository, host.releases, keep={9, 2, None})
+    gone = target.prune(
+        host.repository, host.releases, keep={9, 2, None}, proven=set(range(1, 10)), count=5
+    )
     assert gone == (1, 3, 4, 5)
     assert kept(host) == {2, 6, 7, 8, 9}
-    assert target.prune(host.repository, host.releases, keep={9, 2, None}) == ()
+    assert (
+        target.prune(
+            host.repository, host.releases, keep={9, 2, None}, proven=set(range(1, 10)), count=5
+        )
+        == ()
+    )
+
+
+def test_what_never_was_live_goes_first() -> None:
+    assert target.superfluous(range(1, 9), keep={8, None}, proven={1, 2, 8}, count=5) == (3, 4, 5)
+    assert target.superfluous(range(1, 9), keep={3, 8}, proven={1, 2, 8}, count=3) == (
+        4,
+        5,
+        6,
+        7,
+        1,
+    )
 
 
 def test_what_must_stay_stays_even_beyond_the_count(host: Choosing) -> None:
     for replicas in range(1, 9):
         host.live(replicas)
-    target.prune(host.repository, host.releases, keep={1, 2, 3, 4, 5, 6}, count=3)
+    pruned(host, {1, 2, 3, 4, 5, 6}, count=3)
     assert kept(host) == {1, 2, 3, 4, 5, 6}
 
 
@@ -138,5 +160,7 @@ def test_pruning_goes_on_where_a_crash_ended_it(host: Choosing) -> None:
     for replicas in range(1, 8):
         host.live(replicas)
     git.Git(host.repository)("update-ref", "-d", "refs/gear/releases/1")
-    assert target.prune(host.repository, host.releases, keep={7}) == (1, 2)
+    assert target.prune(
+        host.repository, host.releases, keep={7}, proven=set(range(1, 8)), count=5
+    ) == (1, 2)
     assert kept(host) == {3, 4, 5, 6, 7}

@@ -19,6 +19,10 @@ class What(StrEnum):
     STOPPED = "stopped"
 
 
+GOT_LIVE = (What.LIVE, What.ROLLED_BACK)
+"""What happened to a release that can be gone back to."""
+
+
 class Timing(Struct, frozen=True, kw_only=True):
     """A step and the seconds that it took."""
 

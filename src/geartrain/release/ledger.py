@@ -10,7 +10,7 @@ from geartrain.app.model import App
 from geartrain.app.release import Release
 from geartrain.engine.home import Home
 from geartrain.release import git, target
-from geartrain.release.events import Event
+from geartrain.release.events import GOT_LIVE, Event
 from geartrain.release.history import Desired, History
 
 KEPT = 5
@@ -97,4 +97,5 @@ class DiskLedger:
 
     def prune(self, keep: set[int | None]) -> tuple[int, ...]:
         """Delete the oldest releases, but none of `keep`."""
-        return target.prune(self._home.repository, self._home.releases, keep, KEPT)
+        proven = {one.release for one in self.events() if one.what in GOT_LIVE}
+        return target.prune(self._home.repository, self._home.releases, keep, proven, KEPT)

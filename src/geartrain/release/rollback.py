@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from geartrain.app.release import Release
 from geartrain.errors import GearError
-from geartrain.release.events import Event, What
+from geartrain.release.events import GOT_LIVE, Event
 from geartrain.release.history import Desired
 from geartrain.release.ledger import Ledger
-
-GOT_LIVE = (What.LIVE, What.ROLLED_BACK)
 
 
 def choose(ledger: Ledger, desired: Desired, number: int | None) -> Release:

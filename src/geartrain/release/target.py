@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -101,12 +101,33 @@ def _numbers(releases: Path) -> list[int]:
     return [int(path.name) for path in releases.iterdir() if path.name.isdigit()]
 
 
-def prune(
-    repository: Path, releases: Path, keep: set[int | None], count: int = 5
+def superfluous(
+    known: Iterable[int], keep: Collection[int | None], proven: Collection[int | None], count: int
 ) -> tuple[int, ...]:
-    """Delete the oldest releases beyond `count`, but none of `keep`. Returns their numbers."""
-    known = sorted(_numbers(releases))
-    gone = tuple([n for n in known if n not in keep][: max(0, len(known) - count)])
+    """Which releases to delete, so that `count` are left.
+
+    Those that never were live go first, so that no row of bad pushes takes away what can be
+    gone back to; then the oldest.
+
+    Args:
+        known: the kept releases.
+        keep: those that must stay, beyond the count if need be.
+        proven: those that were live.
+        count: how many are to be left.
+    """
+    ordered = sorted(known, key=lambda number: (number in proven, number))
+    return tuple([n for n in ordered if n not in keep][: max(0, len(ordered) - count)])
+
+
+def prune(
+    repository: Path,
+    releases: Path,
+    keep: Collection[int | None],
+    proven: Collection[int | None],
+    count: int,
+) -> tuple[int, ...]:
+    """Delete what is superfluous. Returns the numbers (see `superfluous`)."""
+    gone = superfluous(_numbers(releases), keep, proven, count)
     for number in gone:
         # The folder last: what a crash leaves is found by it.
         git.Git(repository)("update-ref", "-d", f"refs/gear/releases/{number}", check=False)

@@ -18,7 +18,7 @@ from geartrain.errors import GearError
 from geartrain.release import moves, rollback
 from geartrain.release.apply import Reporter, Silent
 from geartrain.release.deploy import Cause
-from geartrain.release.events import Event, What
+from geartrain.release.events import GOT_LIVE, Event, What
 from geartrain.release.git import Git
 from geartrain.release.history import LOG
 from geartrain.server import branch, jobs
@@ -40,7 +40,7 @@ def left(events: Sequence[Event], live: int | None, now: float) -> float:
         live: the live release.
         now: Unix time.
     """
-    last = next((e for e in events if e.what in rollback.GOT_LIVE), None)
+    last = next((e for e in events if e.what in GOT_LIVE), None)
     if last is None or last.what is not What.LIVE or last.release != live:
         return 0.0  # what was rolled back to has proven itself
     began = timegm(time.strptime(last.at, "%Y-%m-%dT%H:%M:%SZ"))
