@@ -45,7 +45,7 @@ def pid(lock: Path) -> int:
 
 def wake(lock: Path) -> None:
     """Have whoever holds a lock look again, if anybody does."""
-    if held(lock) and (who := pid(lock)):
+    if lock.exists() and held(lock) and (who := pid(lock)):
         try:
             os.kill(who, WAKE)
         except ProcessLookupError:
