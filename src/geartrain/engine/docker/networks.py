@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -27,6 +28,7 @@ from geartrain.render import containers
 # Private ranges (RFC 1918, RFC 2544) that neither Docker nor most offices use.
 POOLS = ("10.213.0.0/16", "172.30.0.0/16", "10.77.0.0/16", "198.18.0.0/16")
 SMALLEST = 26
+_making: dict[str, Lock] = {}
 RESERVED = 2  # the network's own address and its gateway
 
 
@@ -73,6 +75,12 @@ def ensure(home: DockerHome, name: str, *, room: int = 0, internal: bool = False
     Raises:
         GearError: every address of the host's pool is taken.
     """
+    # Two threads of this process may need it first; Docker would make two of one name.
+    with _making.setdefault(name, Lock()):
+        return _ensured(home, name, room=room, internal=internal)
+
+
+def _ensured(home: DockerHome, name: str, *, room: int, internal: bool) -> Network:
     if (there := find(name)) is not None:
         if there.subnet.num_addresses and _fixed(there.subnet) >= room:
             return there
