@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 
 from geartrain.engine.docker.host import DockerHost
 from geartrain.render import containers
-from tests.dockerd import docker
+from tests.cli.running import until
+from tests.dockerd import DOCKER, docker
 
 
 def free_port() -> int:
@@ -22,7 +24,13 @@ def clean(host: DockerHost) -> None:
     if names := docker("ps", "--all", "--quiet", mine).split():
         docker("rm", "--force", "--volumes", *names)
     for kind in ("network", "volume"):
-        if names := docker(kind, "ls", "--quiet", mine).split():
-            docker(kind, "rm", *names)
+
+        def gone() -> bool:
+            left = docker(kind, "ls", "--quiet", mine).split()  # noqa: B023  # called here only
+            # What ends old instances may be quicker with some of them.
+            subprocess.run([DOCKER, kind, "rm", *left], capture_output=True, check=False)  # noqa: B023
+            return not left
+
+        until(gone, f"no {kind} is left")
     if names := docker("images", "--quiet", mine).split():
         docker("rmi", "--force", *set(names))
