@@ -1,11 +1,12 @@
 #!/bin/sh
-# Programs that the suites `docker`, `links`, `load` and `machine` use: installed for root, named for anybody else.
+# Programs that tests outside the core use, and systemd's own judgement of units: installed for root, named for anybody else.
 set -eu
 
 packages=''
 command -v chromium >/dev/null || packages="$packages chromium fonts-dejavu-core"
 command -v ssh >/dev/null || packages="$packages openssh-client"
 command -v pebble >/dev/null || packages="$packages pebble"
+command -v systemd-analyze >/dev/null || packages="$packages systemd"
 command -v wrk >/dev/null || packages="$packages wrk"
 command -v mmdebstrap >/dev/null || packages="$packages mmdebstrap"
 if ! docker info >/dev/null 2>&1; then

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import stat
-import subprocess
+import struct
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
 from tests.server.pushing import Clone, HostFolder
 
@@ -68,11 +73,32 @@ class Team:
         return self.clone.folder / "gear.secrets.toml"
 
 
-def keygen(path: Path, passphrase: str = "") -> str:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", path], check=True, timeout=30
+def keygen(path: Path) -> str:
+    """A key pair as ssh-keygen makes it, on machines without one; the public half."""
+    key = Ed25519PrivateKey.generate()
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, serialization.NoEncryption())
     )
-    return path.with_name(f"{path.name}.pub").read_text()
+    path.chmod(0o600)
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
+    path.with_name(f"{path.name}.pub").write_text(public)
+    return public
+
+
+def locked_key(path: Path) -> None:
+    """A private key with a passphrase, as far as one can read it without (PROTOCOL.key)."""
+
+    def field(raw: bytes) -> bytes:
+        return struct.pack(">I", len(raw)) + raw
+
+    public = field(b"ssh-ed25519") + field(os.urandom(32))
+    options = field(os.urandom(16)) + struct.pack(">I", 16)
+    body = b"openssh-key-v1\0" + field(b"aes256-ctr") + field(b"bcrypt") + field(options)
+    body += struct.pack(">I", 1) + field(public) + field(os.urandom(160))
+    text = base64.encodebytes(body).decode()
+    dashes = "-" * 5
+    name = "OPENSSH PRIVATE KEY"
+    path.write_text(f"{dashes}BEGIN {name}{dashes}\n{text}{dashes}END {name}{dashes}\n")
 
 
 def app_in(clone: Clone) -> Clone:
@@ -267,7 +293,7 @@ def test_keys_that_cannot_be_used(team: Team, tmp_path: Path) -> None:
     assert "your key opens none of it, or not all" in said
     assert "gear secrets rotate --add NAME=PUBLIC-KEY" in said
     locked = tmp_path / "locked"
-    keygen(locked, "a passphrase")
+    locked_key(locked)
     assert "the key has a passphrase" in team.secrets("rotate", "--identity", locked, code=3)
     said = team.secrets("rotate", "--identity", tmp_path / "nowhere", code=3)
     assert "the key cannot be read: No such file" in said

@@ -16,7 +16,7 @@ from geartrain.cli import remotes
 from geartrain.errors import Exit, GearError
 
 OPTIONS = ("-H", "--host")
-_HOST = re.compile(r"(ssh://)?[A-Za-z0-9_.+-]+(@[A-Za-z0-9_.:\[\]-]+)?(:\d+)?")
+_HOST = re.compile(r"(ssh://)?(?!-)[A-Za-z0-9_.+-]+(@(?!-)[A-Za-z0-9_.:\[\]-]+)?(:\d+)?")
 
 
 def split(words: Sequence[str]) -> tuple[str, list[str]] | None:
@@ -32,7 +32,7 @@ def split(words: Sequence[str]) -> tuple[str, list[str]] | None:
         host = rest.pop(0) if rest else ""
     else:
         host = first.removeprefix("--host=") if first.startswith("--") else first[2:]
-    if not _HOST.fullmatch(host) or host.startswith("-"):
+    if not _HOST.fullmatch(host):
         raise click.UsageError(f"{host!r} is not a host: gear -H user@host COMMAND")
     return host, rest
 
