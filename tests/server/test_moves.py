@@ -33,7 +33,7 @@ def test_back_and_forth_without_a_build(second: Clone) -> None:
     assert back["urls"] == [f"http://localhost:{second.port}"]
     assert second.body() == "hello 1\n"
     assert second.remote() == first, "the branch is always at what runs"
-    assert second.instances() == ["edge", "web.1.1"]
+    until(lambda: second.instances() == ["edge", "web.1.1"], "the others have ended")
     told = second.events()[0]
     assert (told["what"], told["release"], told["before"]) == ("rolled back", 1, 2)
     assert told["via"] == "gear rollback"

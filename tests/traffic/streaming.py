@@ -42,13 +42,13 @@ class Stream:
 
 
 def web_socket(address: str, version: str) -> Stream:
-    """RFC 6455, section 1.3; a text frame of one byte is 0x81 0x01 and the byte."""
+    """RFC 6455, section 1.3; a short text frame is 0x81, its length and the text."""
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
         f"GET /socket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
-    return Stream(address, request, b"\x81\x01" + version.encode())
+    return Stream(address, request, bytes([0x81, len(version)]) + version.encode())
 
 
 def event_stream(address: str, version: str) -> Stream:
