@@ -97,6 +97,11 @@ class Host(Home):
         # Another user runs the data services and cannot enter this folder (/root, say).
         key = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
         place = SYSTEM_DATA / f"{self.project.name[:24]}-{key}"
+        number = 1
+        # What is there is of a home that was deleted here, and its passwords with it.
+        while place.exists() and any(place.iterdir()):
+            number += 1
+            place = SYSTEM_DATA / f"{self.project.name[:24]}-{key}-{number}"
         place.mkdir(parents=True, exist_ok=True)
         self.data.symlink_to(place)
 
