@@ -68,10 +68,3 @@ def notices(app: App) -> tuple[str, ...]:
                 f" the app itself reaches {service.name}:{targets}"
             )
     return tuple(said)
-
-
-def _only_tools(webs: tuple[Service, ...]) -> bool:
-    """True when ports are published, and only those of other people's programs."""
-    open_ones = [web for web in webs if published(web)]
-    nginx = (image_base(web.image) in NGINX_IMAGES for web in open_ones)
-    return bool(open_ones) and not any(nginx) and not any(web.build for web in open_ones)
