@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -10,29 +14,49 @@ from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import paint
 from geartrain.errors import Exit
+from geartrain.server.doctor.finding import Finding
 
 
 @click.command()
+@click.option("--server", is_flag=True, help="Look at the host, and the machine it is on, too.")
+@options.host_dir
 @options.json
-def doctor(as_json: bool) -> int:
+def doctor(server: bool, host_dir: Path | None, as_json: bool) -> int:
     """Check this machine, and name the command that mends what is missing.
+
+    With --server, what a host needs to stay up: its disks and clock, Docker, ports, where its
+    domains lead, certificates, pending reboots. Exits with 4 when something is to be done.
 
     \b
     Examples:
       gear doctor
+      gear doctor --server
+      gear -H gear@203.0.113.7 doctor --server
     """
-    findings = _findings()
+    findings = list(_of_host(host_dir) if server else _of_machine())
     if as_json:
-        print_json([{"what": w, "ok": ok, "remedy": r} for w, ok, r in findings])
+        print_json([asdict(one) for one in findings])
     else:
-        for what, ok, remedy in findings:
-            mark = paint("✓", "green", sys.stdout) if ok else paint("✗", "red", sys.stdout)
-            click.echo(f"{mark} {what}" + (f"\n    → {remedy}" if remedy and not ok else ""))
-    return 0 if all(ok for _, ok, _ in findings) else int(Exit.MISSING)
+        for one in findings:
+            mark = paint("✓", "green", sys.stdout) if one.ok else paint("✗", "red", sys.stdout)
+            click.echo(f"{mark} {one.what}")
+            if one.remedy and not one.ok:
+                click.echo(f"    → {one.remedy}")
+    return 0 if all(one.ok for one in findings) else int(Exit.MISSING)
+
+
+def _of_host(host_dir: Path | None) -> Iterable[Finding]:
+    from geartrain.server import host as hosts
+    from geartrain.server.doctor.examine import examine
+
+    return examine(hosts.ServerHost(hosts.place(host_dir, os.environ)))
+
+
+def _of_machine() -> Iterable[Finding]:
+    return (Finding(what=what, ok=ok, remedy=remedy) for what, ok, remedy in _findings())
 
 
 def _findings() -> list[tuple[str, bool, str]]:
-    import os
     import shutil
 
     from geartrain.engine.embedded import binaries, host, ports

@@ -65,14 +65,14 @@ def check(home: DockerHome, release: Release) -> None:
         for address in addresses:
             ip, _, port = address.rpartition(":")
             who = holder(ip.strip("[]"), int(port))
-            if who is not None and not (own and _is_edges(home.host, who, own, address)):
+            if who is not None and not (own and is_edges(home.host, who, own, address)):
                 raise GearError(
                     f"port {port} is held by {who}",
                     remedy="stop that program; nginx is to answer there",
                 )
 
 
-def _is_edges(host: DockerHost, who: Holder, own: int, address: str) -> bool:
+def is_edges(host: DockerHost, who: Holder, own: int, address: str) -> bool:
     """Whether the running edge, whose pid is `own`, holds an address; so do its workers."""
     if who.pid is None:
         # Whoever owns the host may not look into the edge's processes, which are root's.

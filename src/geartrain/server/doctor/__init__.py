@@ -1,0 +1,1 @@
+"""What a host lacks, or will lack soon: each finding with its remedy."""
