@@ -11,7 +11,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -181,6 +182,46 @@ def follow(
     if late:
         raise CommandError(done, f"`{shlex.join(words)}` took over {timeout:g} s")
     return done
+
+
+@contextmanager
+def reading(
+    argv: Sequence[str | Path],
+    stdin: IO[bytes],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[IO[bytes]]:
+    """Run a program while its output is read, as bytes; it is killed when the reader has enough.
+
+    Args:
+        argv: program and arguments, passed on as they are.
+        stdin: an open file, which it reads from where that stands.
+        env: its whole environment; default this process's own.
+        cwd: its working folder.
+
+    Raises:
+        GearError: it is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    try:
+        started = subprocess.Popen(
+            words,
+            env={**(os.environ if env is None else env), MARK: CALLER},
+            cwd=cwd,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except FileNotFoundError as error:
+        raise _absent(words) from error
+    try:
+        assert started.stdout is not None  # noqa: S101 - a pipe was asked for
+        with started.stdout as out:
+            yield out
+    finally:
+        started.kill()
+        started.wait()
 
 
 def _tell(lines: IO[str] | None, said: list[str], heard: Callable[[str], None]) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from geartrain import run as gateway
 from geartrain.durable import sync_folder
@@ -68,15 +72,23 @@ class Git:
         Raises:
             CommandError: it failed and `check` is set.
         """
-        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         done = gateway.run(
-            ["git", *settings, *words],
+            _argv(words),
             env=self._env,
             cwd=self._cwd if self._cwd.is_dir() else None,
             stdin=stdin,
             check=check,
         )
         return done.out.rstrip("\n") if done.code == 0 else ""
+
+    @contextmanager
+    def reading(self, *words: str, lines: Iterable[str]) -> Iterator[IO[bytes]]:
+        """Run one Git command, and read what it makes of some lines of input while it works."""
+        with TemporaryFile() as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            file.seek(0)
+            with gateway.reading(_argv(words), file, env=self._env) as out:
+                yield out
 
     def at(self, ref: str) -> str:
         """The commit that a ref is at, or "".
@@ -90,6 +102,10 @@ class Git:
         if OBJECT.fullmatch(said):
             return said
         return self("rev-parse", "--quiet", "--verify", ref, check=False)
+
+
+def _argv(words: Sequence[str | Path]) -> list[str | Path]:
+    return ["git", *(word for setting in _SETTINGS for word in ("-c", setting)), *words]
 
 
 def _quoted(path: Path) -> str:

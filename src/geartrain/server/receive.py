@@ -22,6 +22,7 @@ from geartrain.release.session import Session
 from geartrain.server.app import MEGABYTE, ServerApp
 from geartrain.server.checks import checks
 from geartrain.server.claims import refuse_taken
+from geartrain.server.leaks.refusal import searched
 from geartrain.server.presence import Attended, Presence
 from geartrain.server.quarantine import Limits, Quarantine
 from geartrain.server.reading import lend_files, read
@@ -83,8 +84,12 @@ def receive(
     ledger = app.ledger(home)
     desired = ledger.desired()
     _still_at(push)
-    with _checkout(push, home, say) as (source, loaded):
+    with (
+        searched(app.repository, push.objects, push.update.new) as search,
+        _checkout(push, home, say) as (source, loaded),
+    ):
         refuse_taken(app, loaded.app)
+        search.judge(say)
         push.quarantine.keep()
         chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
         ready = session.prepare(
