@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -103,3 +104,24 @@ def test_who_wants_to_look_himself_is_told_only(shop: Clone) -> None:
     until(lambda: shop.events()[0]["what"] == "trouble", "it is written down")
     assert shop.gear("releases", "--json").json()["live"] == 2
     assert "! shop: release 2 is in trouble" in shop.gear("releases").err
+
+
+@pytest.mark.slow
+def test_a_restart_by_hand_is_no_trouble(shop: Clone) -> None:
+    compose = (shop.folder / "docker-compose.yml").read_text()
+    more = "      update_config: {monitor: 6s}\n"
+    shop.write("docker-compose.yml", compose.replace("    x-gear:\n", more + "    x-gear:\n"))
+    shop.commit("shorter")
+    shop.push()
+    shop.version("2")
+    shop.push()
+    with ThreadPoolExecutor() as pool:
+        restarted = pool.submit(shop.gear, "restart", "web")
+        failed = 0
+        while not restarted.done() and failed < 20:
+            failed += shop.get()[0] != 200  # an instance alone is away while it restarts
+        restarted.result()
+    assert hooks(shop), "the monitor is at work"
+    until(lambda: not hooks(shop), "its window is over")
+    assert shop.body() == "hello 2\n"
+    assert shop.events()[0]["what"] == "live"

@@ -23,6 +23,16 @@ def restart(services: tuple[str, ...], found: Place) -> None:
       gear restart
       gear restart backend worker
     """
+    if found.app is None:
+        _restart(services, found)
+        return
+    from geartrain.server import by_hand
+
+    with by_hand.restarting(found.home, note):
+        _restart(services, found)
+
+
+def _restart(services: tuple[str, ...], found: Place) -> None:
     if found.docker:
         from geartrain.cli import containers
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from calendar import timegm
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from geartrain.app.model import Role
 from geartrain.app.release import Release
@@ -21,7 +21,7 @@ from geartrain.release.deploy import Cause
 from geartrain.release.events import GOT_LIVE, Event, What
 from geartrain.release.git import Git
 from geartrain.release.history import LOG
-from geartrain.server import branch, jobs
+from geartrain.server import branch, by_hand, jobs
 from geartrain.server.app import ServerApp
 
 VIA = "monitor"
@@ -125,34 +125,43 @@ def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
     engine = app.engine(home)
     log = Git(app.repository)
     seen = log.at(LOG)
+
+    def look() -> str:
+        return trouble(release, before, max(since, by_hand.last(home)), known, engine)
+
     while time.time() < end and app.exists():
         now = log.at(LOG)
         if now != seen and ledger.desired().live != number:
             return
         seen = now
-        if why := trouble(release, before, since, known, engine):
-            act(app, number, why, Silent())
+        if look() and act(app, number, look, Silent()):
             return
         time.sleep(EVERY)
 
 
-def act(app: ServerApp, number: int, why: str, reporter: Reporter) -> None:
+def act(app: ServerApp, number: int, look: Callable[[], str], reporter: Reporter) -> bool:
     """Take a release back, or write down that somebody has to look.
 
     Args:
         app: the app.
         number: the release that is in trouble.
-        why: what is wrong with it.
+        look: says what is wrong with it, or "". Asked when nobody else is at work on the app:
+            instances that somebody restarts or scales are not in trouble.
         reporter: shows progress.
+
+    Returns:
+        Whether there is nothing more to watch.
     """
     home = app.home()
     with home.lock("the monitor"):
         if not app.exists():
-            return
+            return True
         ledger = app.ledger(home)
         desired = ledger.desired()
         if desired.live != number:
-            return  # somebody was quicker
+            return True  # somebody was quicker
+        if not (why := look()):
+            return False
         cause = Cause(by="gear", via=VIA, why=why)
         live = ledger.read(number)
         back = rollback.previous(ledger.events(), number)
@@ -163,7 +172,7 @@ def act(app: ServerApp, number: int, why: str, reporter: Reporter) -> None:
         event = Event(what=What.TROUBLE, release=number, by=cause.by, via=VIA, why=why)
         if to is None or not wanted:
             ledger.tell(desired, event)
-            return
+            return True
         home.project = home.releases / str(to.number) / "src"
         try:
             moves.roll_back(to, app.engine(home), ledger, desired, cause, reporter)
@@ -175,3 +184,4 @@ def act(app: ServerApp, number: int, why: str, reporter: Reporter) -> None:
             ledger.tell(ledger.desired(), failed)
         branch.follow(app.repository, app.ref, ledger.desired())
         jobs.attend(app)
+    return True

@@ -105,8 +105,7 @@ class Process:
             if self._stopping:
                 break
             if self._restart_now:
-                self._restart_now, failures = False, 0
-                self.restarts += 1
+                self._restart_now, failures = False, 0  # asked for: no sign of trouble
                 continue
             if self.spec.one_shot:
                 ok = self.code == 0
