@@ -25,7 +25,7 @@ from tests.engine.docker.hosts import clean
 from tests.server.pushing import Clone, HostFolder, clone_of
 from tests.traffic.conftest import Scale
 from tests.traffic.running import HERE, Load, load, nothing_lost, percentile, until
-from tests.traffic.streaming import event_stream, opened, web_socket
+from tests.traffic.streaming import event_stream, of_the_new, opened, web_socket
 
 pytestmark = [
     pytest.mark.docker,
@@ -267,7 +267,7 @@ def test_open_streams_go_on_until_the_drain_limit(
             until(switched, "the new version answers")
             live = time.monotonic()
             assert not any(stream.ended for stream in old), "they live on after the switch"
-            with opened([kind(pushed.address, version) for kind in kinds]) as new:
+            with opened([of_the_new(kind, pushed.address, version) for kind in kinds]) as new:
                 until(lambda: all(stream.ended for stream in old), "the drain limit ends them")
                 for stream in old:
                     assert stream.ended - asked[0] >= DRAIN

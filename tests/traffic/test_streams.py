@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.traffic.running import project, until
-from tests.traffic.streaming import event_stream, opened, web_socket
+from tests.traffic.streaming import event_stream, of_the_new, opened, web_socket
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(300)]
 
@@ -28,7 +28,8 @@ def test_open_streams_go_on_until_the_drain_limit(
         began = time.monotonic()
         made.up()
         live = time.monotonic()
-        with opened([web_socket(made.address, "2"), event_stream(made.address, "2")]) as new:
+        kinds = (web_socket, event_stream)
+        with opened([of_the_new(kind, made.address, "2") for kind in kinds]) as new:
             assert not any(stream.ended for stream in old), "they live on after the switch"
             until(lambda: all(stream.ended for stream in old), "the drain limit ends them")
             # The limit counts from the switch, which lies between these two moments.

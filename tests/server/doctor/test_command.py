@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.docker.host import DockerHost
+from geartrain.engine.docker.host import FILE, DockerHost
 from tests.dockerd import docker
 from tests.server.pushing import HostFolder, clone_of, on_docker
 
@@ -47,7 +48,8 @@ def test_a_domain_that_leads_nowhere(host: HostFolder, tmp_path: Path) -> None:
 def test_a_host_with_docker(tmp_path: Path) -> None:
     version = docker("version", "--format", "{{.Server.Version}}")
     with on_docker(tmp_path, "doctor") as shop:
-        DockerHost(shop.host.folder).create({"80": shop.port})
+        facts = shop.host.folder / FILE
+        facts.write_text(json.dumps(json.loads(facts.read_text()) | {"ports": {"80": shop.port}}))
 
         def found() -> dict[str, bool]:
             done = shop.gear("doctor", "--server", "--json", code=None)

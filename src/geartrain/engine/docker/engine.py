@@ -68,10 +68,11 @@ class DockerEngine:
 
     def observe(self) -> Observed:
         """Read what runs now."""
+        # Asked before and after: one that has been stopped may be gone, with its note, in between.
+        stopping = retiring.stopping(self._home)
         found = observing.of_app(self._home)
-        seen = observing.instances(
-            found, retiring.stopping(self._home), unsettled.services(self._home)
-        )
+        stopping |= retiring.stopping(self._home)
+        seen = observing.instances(found, stopping, unsettled.services(self._home))
         seen = jobs.noted(self._home, found, seen)
         claim = edge.claims(self._host).get(self._home.name)
         if claim is None:
