@@ -12,6 +12,7 @@ from geartrain.app.finding import Finding, KeyPath, shown_value
 from geartrain.app.model import App, MountKind, Service
 
 _REMEDY = "keep it inside the repository"
+NAME_MAX, PATH_MAX = 255, 3000  # bytes; what limits.h says, less what stands before it
 
 
 def outside(app: App, root: Path) -> list[Finding]:
@@ -60,6 +61,8 @@ def leaves(path: str, root: Path, what: str, at: KeyPath) -> list[Finding]:
     """One finding when a path leaves the folder, by its words or through a link."""
     if "\0" in path:
         return [Finding(at, f"{shown_value(path)} is not a path")]
+    if any(len(os.fsencode(name)) > NAME_MAX for name in path.split("/")) or len(path) > PATH_MAX:
+        return [Finding(at, f"{shown_value(path)} is longer than a path can be")]
     lexical = Path(os.path.normpath(root / path))
     near = lexical.is_relative_to(root.parent) and root.parent != root.parent.parent
     shown = shown_value(os.path.relpath(lexical, root) if near else str(lexical))
