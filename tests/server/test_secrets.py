@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 import struct
 from pathlib import Path
@@ -80,7 +81,8 @@ def keygen(path: Path) -> str:
         key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, serialization.NoEncryption())
     )
     path.chmod(0o600)
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + "\n"
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    public += " somebody@laptop\n"
     path.with_name(f"{path.name}.pub").write_text(public)
     return public
 
@@ -137,7 +139,10 @@ def command_lines() -> str:
 
 def test_from_a_clone_to_the_instances_and_nowhere_else(team: Team) -> None:
     said = team.secrets("set", "STRIPE_KEY", stdin=STRIPE + "\n")
-    assert "STRIPE_KEY: encrypted for host, " in said
+    names = re.search("STRIPE_KEY: encrypted for (.*)\n", said)
+    assert names
+    assert "host" in names[1].split(", ")
+    assert len(names[1].split(", ")) == 2, "and whoever set it"
     team.clone.commit("one secret")
 
     refused = team.clone.refused()

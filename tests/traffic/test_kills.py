@@ -44,7 +44,14 @@ def replaced(stack: Project, service: str, old: int, index: int = 1) -> None:
 
 def still_well(stack: Project, traffic: Load) -> dict[str, Any]:
     """Answers go on, and from here on none is lost."""
-    traffic.more(500)
+
+    # Each of the app's instances finds out for itself that what it needs is back.
+    def settled() -> bool:
+        before = traffic.total - traffic.ok
+        traffic.more(500)
+        return traffic.total - traffic.ok == before
+
+    until(settled, "a span without a loss", 20)
     lost = traffic.total - traffic.ok
     traffic.more(500)
     totals = traffic.finish()

@@ -46,7 +46,10 @@ async def lifespan(receive, send):
 
         url = os.environ["DATABASE_URL"]
         pool = await asyncpg.create_pool(url, min_size=2, max_size=8, command_timeout=5)
-        await pool.execute("CREATE TABLE IF NOT EXISTS rows (id text PRIMARY KEY)")
+        async with pool.acquire() as link, link.transaction():
+            # Two replicas at once would both try: PostgreSQL looks and creates in two steps.
+            await link.execute("SELECT pg_advisory_xact_lock(1)")
+            await link.execute("CREATE TABLE IF NOT EXISTS rows (id text PRIMARY KEY)")
         redis = Valkey.from_url(os.environ["REDIS_URL"], socket_timeout=2)
     await send({"type": "lifespan.startup.complete"})
     await receive()
