@@ -207,3 +207,14 @@ def test_no_env_file_is_read_through_a_link(project: Project, name: str) -> None
     text = project.refused(files=files)
     assert f"the file '{name}' leaves the repository through a symbolic link" in text
     assert "root:" not in text
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "é" * 200, "/".join(["é" * 100] * 20)])
+@pytest.mark.parametrize(
+    "key", ["env_file: '{}'", "build: '{}'", "extends: {{file: '{}', service: a}}"]
+)
+def test_paths_that_no_file_can_have(project: Project, key: str, path: str) -> None:
+    project.compose(f"{ONE}    {key.format(path)}\n")
+    said = project.refused()
+    assert "is longer than a path can be" in said
+    assert len(said) < 500, "and is not told whole"

@@ -33,6 +33,14 @@ ThreadingHTTPServer((os.environ["HOST"], 8080), Answer).serve_forever()
 """
 
 
+def watched(shop: Clone, how: str) -> None:
+    """Commit how the app is watched after a switch."""
+    compose = (shop.folder / "docker-compose.yml").read_text()
+    more = f"      update_config: {{{how}}}\n"
+    shop.write("docker-compose.yml", compose.replace("    x-gear:\n", more + "    x-gear:\n"))
+    shop.commit("watched")
+
+
 @pytest.mark.slow
 def test_a_release_that_dies_after_the_switch_is_rolled_back(shop: Clone) -> None:
     shop.push()
@@ -75,10 +83,7 @@ def test_a_release_that_answers_500_after_the_switch_is_rolled_back(shop: Clone)
 
 @pytest.mark.slow
 def test_whoever_converges_watches_for_the_rest_of_the_window(shop: Clone) -> None:
-    compose = (shop.folder / "docker-compose.yml").read_text()
-    more = "      update_config: {monitor: 60s}\n"
-    shop.write("docker-compose.yml", compose.replace("    x-gear:\n", more + "    x-gear:\n"))
-    shop.commit("longer")
+    watched(shop, "monitor: 60s")
     shop.push()
     shop.version("2")
     shop.push()
@@ -92,10 +97,7 @@ def test_whoever_converges_watches_for_the_rest_of_the_window(shop: Clone) -> No
 
 @pytest.mark.slow
 def test_who_wants_to_look_himself_is_told_only(shop: Clone) -> None:
-    compose = (shop.folder / "docker-compose.yml").read_text()
-    more = "      update_config: {failure_action: continue, monitor: 5s}\n"
-    shop.write("docker-compose.yml", compose.replace("    x-gear:\n", more + "    x-gear:\n"))
-    shop.commit("continue")
+    watched(shop, "failure_action: continue, monitor: 5s")
     shop.push()
     app = (shop.folder / "app.py").read_text()
     shop.write("app.py", app.replace("import asyncio\n", "import asyncio\n" + DIES, 1))
@@ -108,10 +110,7 @@ def test_who_wants_to_look_himself_is_told_only(shop: Clone) -> None:
 
 @pytest.mark.slow
 def test_a_restart_by_hand_is_no_trouble(shop: Clone) -> None:
-    compose = (shop.folder / "docker-compose.yml").read_text()
-    more = "      update_config: {monitor: 6s}\n"
-    shop.write("docker-compose.yml", compose.replace("    x-gear:\n", more + "    x-gear:\n"))
-    shop.commit("shorter")
+    watched(shop, "monitor: 6s")
     shop.push()
     shop.version("2")
     shop.push()

@@ -61,7 +61,8 @@ def leaves(path: str, root: Path, what: str, at: KeyPath) -> list[Finding]:
     """One finding when a path leaves the folder, by its words or through a link."""
     if "\0" in path:
         return [Finding(at, f"{shown_value(path)} is not a path")]
-    if any(len(os.fsencode(name)) > NAME_MAX for name in path.split("/")) or len(path) > PATH_MAX:
+    raw = os.fsencode(path)
+    if len(raw) > PATH_MAX or any(len(name) > NAME_MAX for name in raw.split(b"/")):
         return [Finding(at, f"{shown_value(path)} is longer than a path can be")]
     lexical = Path(os.path.normpath(root / path))
     near = lexical.is_relative_to(root.parent) and root.parent != root.parent.parent

@@ -15,7 +15,9 @@ from geartrain.server.host import EngineKind, ServerHost
 
 
 def examine(host: ServerHost) -> Iterator[Finding]:
-    """Look at a host and the machine that it is on; nothing is changed.
+    """Look at a host and the machine that it is on.
+
+    Nothing is changed; a file comes and goes that domains are asked for.
 
     Args:
         host: the host.
