@@ -36,8 +36,9 @@ esac
 
 
 @pytest.fixture(autouse=True)
-def no_other_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_other_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(client, "USUAL_PLACES", ())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
 
 
@@ -59,6 +60,43 @@ def test_without_buildkit_the_first_one_builds_in_the_older_way(tmp_path: Path) 
     only = program(tmp_path / "a", "28.2.2")
     found = client.client(str(tmp_path / "a"))
     assert (found.program, found.builder) == (only, client.Builder.LEGACY)
+
+
+def in_a_new_process(path: Path) -> client.Client:
+    client._found.cache_clear()
+    return client.client(str(path))
+
+
+def test_who_builds_is_asked_again_only_when_a_client_or_its_plugin_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "settings"))
+    plugins = tmp_path / "settings" / "cli-plugins"
+    plugins.mkdir(parents=True)
+    only = Path(program(tmp_path / "a", "28.2.2"))
+    text, times = only.read_text(), only.stat()
+    assert in_a_new_process(only.parent).builder is client.Builder.LEGACY
+
+    # What it says is another thing now, and neither its size nor its time tells.
+    only.write_text(text.replace('"buildx version") exit 1', '"buildx version") exit 0'))
+    os.utime(only, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert in_a_new_process(only.parent).builder is client.Builder.LEGACY, "it was asked"
+
+    (plugins / "docker-buildx").touch()
+    assert in_a_new_process(only.parent).builder is client.Builder.BUILDX, "a plugin came"
+    only.write_text(text)
+    assert in_a_new_process(only.parent).builder is client.Builder.LEGACY, "another client came"
+
+
+def test_what_cannot_be_kept_or_read_is_asked(tmp_path: Path) -> None:
+    program(tmp_path / "a", "28.2.2", buildx=True)
+    (tmp_path / "cache").write_text("in the way")
+    for _ in range(2):
+        assert in_a_new_process(tmp_path / "a").builder is client.Builder.BUILDX
+    (tmp_path / "cache").unlink()
+    (tmp_path / "cache" / "geartrain").mkdir(parents=True)
+    (tmp_path / "cache" / "geartrain" / "docker-client.json").write_text("{half")
+    assert in_a_new_process(tmp_path / "a").builder is client.Builder.BUILDX
 
 
 def test_a_client_that_the_daemon_does_not_talk_to_is_passed_over(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Docker's own command-line client, and the daemon that it reaches.
 
 A machine may have several clients (the distribution's and Docker's). Which one can do what is
-asked, not guessed: each is tried once a process.
+asked, not guessed; which one builds is asked again when one of them has changed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from geartrain.engine.docker import examined
 from geartrain.errors import Exit, GearError
 from geartrain.run import CommandError, Completed, run
 
@@ -151,15 +152,25 @@ _examining = threading.Lock()
 @cache
 def _found(path: str | None) -> Client:
     environ = {**os.environ, **({} if path is None else {"PATH": path})}
-    first = None
-    for program in programs(environ):
+    every = programs(environ)
+    if not every:
+        raise _no_client()
+    now = examined.state(every, environ)
+    if kept := examined.recall(now, environ):
+        return Client(program=kept.program, builder=Builder(kept.builder))
+    found = _best(every, environ)
+    examined.keep(examined.Found(state=now, program=found.program, builder=found.builder), environ)
+    return found
+
+
+def _best(every: Sequence[str], environ: Mapping[str, str]) -> Client:
+    legacy = []
+    for program in every:
         found = _examine(program, environ)
         if found.builder is not Builder.LEGACY:
             return found
-        first = first or found
-    if first is None:
-        raise _no_client()
-    return first
+        legacy.append(found)
+    return legacy[0]
 
 
 @cache

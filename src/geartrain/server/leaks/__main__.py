@@ -13,12 +13,15 @@ import msgspec
 
 from geartrain.errors import InvalidError
 from geartrain.release.git import Git
+from geartrain.server.leaks import offline
 from geartrain.server.leaks.found import Answer
-from geartrain.server.leaks.search import search
 
 
 def main() -> int:
     """Print what was found, as JSON."""
+    offline.stay()
+    from geartrain.server.leaks.search import search
+
     repository, objects, commit, seconds = sys.argv[1:]
     git = Git(Path(repository), quarantine=Path(objects))
     try:
