@@ -20,6 +20,7 @@ from typing import IO
 from geartrain.errors import Exit, GearError
 
 TAIL_LINES = 30
+LOOK_EVERY = 0.25  # seconds between two questions whether to go on
 
 MARK = "GEAR_CALLER"
 """In the environment of every program that is started here: whom it works for."""
@@ -138,6 +139,7 @@ def follow(
     *,
     env: Mapping[str, str] | None = None,
     timeout: float = 60.0,
+    enough: Callable[[], bool] | None = None,
 ) -> Completed:
     """Run a program to its end, and tell each line of what it says as it comes.
 
@@ -146,6 +148,7 @@ def follow(
         heard: told the lines, of both outputs, from a thread of its own.
         env: its whole environment; default this process's own.
         timeout: seconds after which it is killed.
+        enough: asked now and then; once it says yes, the program is killed.
 
     Returns:
         How it ended, with all that it said as `err`.
@@ -170,9 +173,13 @@ def follow(
     said: list[str] = []
     telling = threading.Thread(target=_tell, args=(started.stdout, said, heard), daemon=True)
     telling.start()
+    end = time.monotonic() + timeout
+    ended = False
     try:
-        telling.join(timeout)
-        late = telling.is_alive()
+        while telling.is_alive() and not ended and (left := end - time.monotonic()) > 0:
+            telling.join(left if enough is None else min(left, LOOK_EVERY))
+            ended = enough is not None and telling.is_alive() and enough()
+        late = telling.is_alive() and not ended
     finally:
         if telling.is_alive():
             started.kill()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from tests.cli.broken import SAID, assert_told, impatient
 from tests.cli.running import APPS, requests_all_the_while
+from tests.server.disks import fill, mounted
 from tests.server.engines import Embedded, app_on
 from tests.server.pushing import Clone
 
@@ -176,29 +175,3 @@ def test_a_host_whose_disk_is_full(
             assert seen.running() == ["edge", "web.1.1"]
         shop.push()
         assert shop.body() == "hello 2\n"
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, megabytes: int) -> Iterator[None]:
-    """A small file system of its own."""
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gear", folder]
-    if subprocess.run(words, check=False, capture_output=True).returncode:
-        pytest.skip("root may not mount anything here (a container)")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder: Path, leave: int) -> Path:
-    """Leave so many bytes free, or somewhat fewer: logs grow meanwhile."""
-    path = folder / "filler"
-    with path.open("wb") as file:
-        for _ in range(100):
-            room = os.statvfs(folder)
-            size = room.f_bavail * room.f_frsize - leave
-            with contextlib.suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, max(1, size))
-                return path
-    raise AssertionError("the disk cannot be filled")

@@ -170,7 +170,7 @@ def _names(images: list[Made]) -> list[str]:
 
 
 def _size(image: Made) -> str:
-    from geartrain.engine.docker.builds.space import shown
+    from geartrain.engine.docker.space import shown
 
     return shown(image.size)
 

@@ -37,6 +37,8 @@ from geartrain.release.steps import (
 Checks = Callable[[Release, Sequence[str], Say], Sequence[Outcome]]
 """Runs the check commands of some services on throwaway data services."""
 
+NO_ROOM = "no space left on device"  # ENOSPC (errno(3)), as programs say it
+
 
 class Reporter(Protocol):
     """Shows progress to whoever waits."""
@@ -186,11 +188,14 @@ def _expect(outcomes: Sequence[Outcome], what: str) -> None:
     if not failed:
         return
     first = failed[0]
+    remedy = f"`gear logs {first.id.service}` shows all of it; mend it and run the same again"
+    if NO_ROOM in "\n".join((first.reason, *first.tail)).lower():
+        remedy = "the disk is full: make room, and run the same again"
     raise GearError(
         f"the {what} of {first.id.service} failed: {first.reason}",
         where=first.id.name,
         tail=first.tail,
-        remedy=f"`gear logs {first.id.service}` shows all of it; mend it and run the same again",
+        remedy=remedy,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from geartrain.app.model import Service
 from geartrain.app.release import InstanceId
+from geartrain.engine.docker import space
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.observing import Container, ended_with, inspect, wrong
 from geartrain.engine.listeners import listening_ports
@@ -104,7 +105,8 @@ def _judge(one: Awaited, found: Container | None) -> tuple[Outcome | None, str]:
         return None, "it starts"
     if state.status in ("restarting", "running"):
         found = _give_up(found)
-    return Outcome(id=one.id, ok=False, reason=ended_with(found), tail=tail(found)), ""
+    reason = ended_with(found) + space.exhausted()
+    return Outcome(id=one.id, ok=False, reason=reason, tail=tail(found)), ""
 
 
 def _give_up(found: Container) -> Container:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from geartrain.app.model import App
-from geartrain.engine.docker.builds import space
+from geartrain.engine.docker import space
 from geartrain.engine.docker.builds.build import Order, build
 from geartrain.engine.docker.client import Builder, client
 from geartrain.errors import GearError, InvalidError

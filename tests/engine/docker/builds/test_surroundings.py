@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.docker.builds import indexes, space
+from geartrain.engine.docker import space
+from geartrain.engine.docker.builds import indexes
 from geartrain.errors import GearError
 
 
@@ -32,6 +33,22 @@ def test_enough_room() -> None:
 def test_file_systems_run_out_of_files_too() -> None:
     with pytest.raises(GearError, match="12 more files"):
         space.check(room(40_000_000_000, inodes=12), last=0, service="web")
+
+
+def test_a_build_is_ended_while_others_still_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, now = room(5_000_000_000), [room(4_000_000_000), room(500_000_000)]
+    monkeypatch.setattr(space, "look", lambda _: now.pop(0))
+    guard = space.Guard(before, "web")
+    assert not guard.full()
+    guard.judge()
+    assert guard.full()
+    assert guard.full(), "what ends makes room again"
+    with pytest.raises(GearError) as error:
+        guard.judge()
+    assert error.value.what == (
+        "the build of web was ended before it filled the disk: it took 4.5 GB, and 500 MB of"
+        " 50.0 GB were left in /var/lib/docker"
+    )
 
 
 def test_nothing_is_set_on_most_machines(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geartrain.app.model import App, Service
-from geartrain.engine.docker.builds import failure, indexes, space
+from geartrain.engine.docker import space
+from geartrain.engine.docker.builds import failure, indexes
 from geartrain.engine.docker.builds.project import look
 from geartrain.engine.docker.builds.steps import Steps
 from geartrain.engine.docker.client import (
@@ -85,12 +86,14 @@ def build(
     place = f"services.{order.service.name}.build"
     file = _find(order, place, say)
     used = client()
+    guard = None
     if (room := space.measured()) is not None:
         last = _last_size(order.tag.rpartition(":")[0]) if room.free < PLENTY else 0
         space.check(room, last=last, service=order.service.name)
+        guard = space.Guard(room, order.service.name)
     with tempfile.TemporaryDirectory(prefix=PREFIX, dir=scratch) as folder:
         words = _words(order, file, used, Path(folder), say, environ, state, place)
-        _run(used, words, order, file, environ, say)
+        _run(used, words, order, file, environ, say, guard)
     return order.tag
 
 
@@ -232,6 +235,7 @@ def _run(
     file: _File,
     environ: Mapping[str, str],
     say: Say,
+    guard: space.Guard | None,
 ) -> None:
     env = build_environment(used, environ)
     made = order.service.build
@@ -243,11 +247,14 @@ def _run(
             lambda line: told.heard(line, time.monotonic()),
             env=env,
             timeout=AT_MOST,
+            enough=guard.full if guard else None,
         )
     except CommandError as error:
         done, late = error.done, AT_MOST
     if late is None and done.code == 0:
         return
+    if guard is not None:
+        guard.judge()
     docker("version", timeout=20)  # says it better when no daemon answers
     found = failure.read(done.out + done.err, file.text)
     raise failure.explain(found, service=order.service.name, shown=file.shown, seconds=late)

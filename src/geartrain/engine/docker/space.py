@@ -1,4 +1,4 @@
-"""Whether a build has room, asked before it starts: a full disk takes the data services with it."""
+"""Room where Docker keeps images and containers: a full disk takes the data services with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from geartrain.engine.docker import api
 from geartrain.errors import GearError
 
 LEAST = 1 << 30
-"""Bytes that stay free whatever is built."""
+"""Bytes that are free before anything is built."""
+RESERVE = LEAST // 2
+"""Bytes that a build may not take: a database that cannot write its log stops."""
+NOTHING = 2**24
+"""Free bytes at which programs fail, and what they say of it is not kept either."""
+REMEDY = "make room, for one with `gear images prune`; `docker system df` shows who holds what"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,8 +38,11 @@ def measured() -> Space | None:
     """The room there is; None where Docker runs on another machine."""
     info = api.get(_Info, "info")
     folder = info.folder if info else ""
-    if not folder or not Path(folder).is_dir():
-        return None
+    return look(folder) if folder and Path(folder).is_dir() else None
+
+
+def look(folder: str) -> Space | None:
+    """The room in a folder; None when it cannot be told."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -60,19 +68,61 @@ def check(space: Space, *, last: int, service: str) -> None:
         GearError: there is too little; with the figures.
     """
     needed = LEAST + 2 * last
-    remedy = "make room, for one with `gear images prune`; `docker system df` shows who holds what"
     if space.free < needed:
         raise GearError(
             f"too little room to build {service}: {shown(space.free)} of {shown(space.total)} are"
             f" free in {space.folder}, and it needs {shown(needed)}",
-            remedy=remedy,
+            remedy=REMEDY,
         )
     if 0 <= space.inodes < 10_000:
         raise GearError(
             f"too little room to build {service}: {space.inodes} more files can be made in"
             f" {space.folder}",
-            remedy=remedy,
+            remedy=REMEDY,
         )
+
+
+def exhausted() -> str:
+    """That nothing can be written any more, for the end of a sentence, or ""."""
+    now = measured()
+    if now is None or now.free > NOTHING:
+        return ""
+    return f"; no space left on device: {shown(now.free)} are free in {now.folder}"
+
+
+class Guard:
+    """Ends a build before it has filled the disk.
+
+    Args:
+        before: the room that there was.
+        service: whose build it is.
+    """
+
+    def __init__(self, before: Space, service: str) -> None:
+        self._before = before
+        self._service = service
+        self._at_last: Space | None = None
+
+    def full(self) -> bool:
+        """Whether what is left is to stay free."""
+        if self._at_last is None:
+            now = look(self._before.folder)
+            self._at_last = now if now is not None and now.free < RESERVE else None
+        return self._at_last is not None
+
+    def judge(self) -> None:
+        """Raise when that ended the build.
+
+        Raises:
+            GearError: it did; with the figures.
+        """
+        if (left := self._at_last) is not None:
+            raise GearError(
+                f"the build of {self._service} was ended before it filled the disk: it took"
+                f" {shown(self._before.free - left.free)}, and {shown(left.free)} of"
+                f" {shown(left.total)} were left in {left.folder}",
+                remedy=REMEDY,
+            )
 
 
 def shown(size: int) -> str:
