@@ -12,6 +12,7 @@ from geartrain.cli import caller
 from geartrain.cli.machine import refusal
 from geartrain.cli.output import note, show_error
 from geartrain.cli.progress import Progress
+from geartrain.engine.giving_way import give_way
 from geartrain.errors import GearError
 from geartrain.release.session import Session
 from geartrain.server import branch, certificates, client, detached, jobs, monitor, update
@@ -56,6 +57,8 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
     presence = Presence()
     presence.listen()
     app = push.app
+    if app.host.facts.engine is EngineKind.DOCKER:  # elsewhere what serves is started from here
+        give_way()
     home = app.home()
     live: list[dict[str, int]] = []
 

@@ -74,6 +74,7 @@ def test_what_is_not_there_is_none_and_no_error(tmp_path: Path) -> None:
     with daemon(tmp_path, "404 Not Found", '{"message": "no such container"}'):
         assert api.get(Thing, "containers", "x", "json") is None
         assert api.post("containers", "x", "kill", signal="HUP") is None
+        assert not api.delete("networks", "x")
 
 
 def test_a_refusal_says_why(tmp_path: Path) -> None:
@@ -81,6 +82,13 @@ def test_a_refusal_says_why(tmp_path: Path) -> None:
     with daemon(tmp_path, "409 Conflict", why), pytest.raises(api.RefusedError) as error:
         api.post("containers", "x", "kill", signal="HUP")
     assert "container x is not running" in error.value.what
+
+
+def test_what_is_in_use_is_not_removed(tmp_path: Path) -> None:
+    why = json.dumps({"message": "image is being used"})
+    with daemon(tmp_path, "409 Conflict", why) as server, pytest.raises(api.RefusedError):
+        api.delete("images", "app/x:r1", force="1")
+    assert server.asked == ["DELETE /images/app/x:r1?force=1 HTTP/1.0"]
 
 
 def test_a_daemon_that_is_gone_is_told_with_what_to_do(

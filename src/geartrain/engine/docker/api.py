@@ -60,12 +60,13 @@ def get(kind: type[Answer], *path: str, **query: object) -> Answer | None:
     return None if said is None else msgspec.json.decode(said, type=kind)
 
 
-def post(*path: str, body: object = None, **query: object) -> bytes | None:
+def post(*path: str, body: object = None, within: float = LATEST, **query: object) -> bytes | None:
     """Have something done.
 
     Args:
         path: the parts of its address, as for `get`.
         body: what it is done with, sent as JSON.
+        within: seconds that it may take.
         query: further conditions.
 
     Returns:
@@ -75,7 +76,26 @@ def post(*path: str, body: object = None, **query: object) -> bytes | None:
         RefusedError: it was not done.
         GearError: no daemon answers.
     """
-    return _ask("POST", path, query, b"" if body is None else msgspec.json.encode(body))
+    said = b"" if body is None else msgspec.json.encode(body)
+    return _ask("POST", path, query, said, within)
+
+
+def delete(*path: str, within: float = LATEST, **query: object) -> bool:
+    """Have something removed.
+
+    Args:
+        path: the parts of its address, as for `get`.
+        within: seconds that it may take.
+        query: further conditions.
+
+    Returns:
+        Whether it was there.
+
+    Raises:
+        RefusedError: it stays.
+        GearError: no daemon answers.
+    """
+    return _ask("DELETE", path, query, within=within) is not None
 
 
 def execute(container: str, argv: Sequence[str]) -> tuple[int, str]:
@@ -101,7 +121,11 @@ def execute(container: str, argv: Sequence[str]) -> tuple[int, str]:
 
 
 def _ask(
-    method: str, path: tuple[str, ...], query: Mapping[str, object], body: bytes = b""
+    method: str,
+    path: tuple[str, ...],
+    query: Mapping[str, object],
+    body: bytes = b"",
+    within: float = LATEST,
 ) -> bytes | None:
     words = {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
@@ -111,7 +135,7 @@ def _ask(
     if words:
         place += f"?{urlencode(words)}"
     try:
-        said = _answer(f"{method} {place} {HEAD}{len(body)}\r\n\r\n".encode() + body)
+        said = _answer(f"{method} {place} {HEAD}{len(body)}\r\n\r\n".encode() + body, within)
     except OSError as error:
         client.daemon()  # says it better when no daemon answers
         raise GearError(f"the Docker daemon did not answer: {error}") from error
@@ -125,7 +149,7 @@ def _ask(
     return answer
 
 
-def _answer(request: bytes) -> bytes:
+def _answer(request: bytes, within: float) -> bytes:
     """All that the daemon says.
 
     Raises:
@@ -133,7 +157,7 @@ def _answer(request: bytes) -> bytes:
     """
     said = []
     with _connection() as link:
-        link.settimeout(LATEST)
+        link.settimeout(within)
         link.sendall(request)
         while data := link.recv(65536):
             said.append(data)

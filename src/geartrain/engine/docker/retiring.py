@@ -7,6 +7,7 @@ its notes count for nothing: the next plan retires the same instances again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -19,7 +20,8 @@ import msgspec
 
 from geartrain import durable
 from geartrain.engine import aside
-from geartrain.engine.docker import networks
+from geartrain.engine.docker import api, networks
+from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome, alone
 from geartrain.engine.docker.observing import Container, inspect, of_app
@@ -159,9 +161,20 @@ def remove(home: DockerHome, found: Sequence[Container]) -> None:
     if not names:
         return
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(lambda one: docker("stop", "--", one, check=False, timeout=3700.0), names))
+        list(pool.map(_stop, names))
         list(pool.map(lambda one: _keep_log(home, one), found))
-    docker("rm", "--force", "--volumes", "--", *names, check=False, timeout=120.0)
+        list(pool.map(_take_away, names))
+
+
+def _stop(container: str) -> None:
+    """With its own signal and grace period."""
+    with contextlib.suppress(RefusedError):  # it has ended already
+        api.post("containers", container, "stop", within=DRAIN_AT_MOST + 100)
+
+
+def _take_away(container: str) -> None:
+    with contextlib.suppress(RefusedError):  # somebody else is about to
+        api.delete("containers", container, force="1", v="1")
 
 
 def _keep_log(home: DockerHome, one: Container) -> None:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from geartrain.engine.docker.client import docker
+from geartrain.engine.docker import api
+from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.images.listing import APP, HOST, Made, made
 
 KEPT_RELEASES = 5
@@ -94,7 +95,12 @@ def sweep(host: str, app: str, kept: Collection[int], names: Collection[str]) ->
 
 def remove(image: Made) -> bool:
     """Remove an image by all its names; False when something has begun to use it."""
-    return docker("image", "rm", "--", *image.names, check=False, timeout=300).code == 0
+    try:
+        for name in image.names:
+            api.delete("images", name, within=300.0)
+    except RefusedError:
+        return False
+    return True
 
 
 def _owner(image: Made) -> tuple[str, str]:
