@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 import time
@@ -26,6 +27,10 @@ pytestmark = [
 ]
 
 MEMORY = 32  # MB
+BLOCKS = """        case "/block":
+            __import__("time").sleep(3600)
+        case "/slow":
+"""
 MORE = """
   worker:
     build: .
@@ -46,6 +51,8 @@ def shop(docker_daemon: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     host.gear("app", "env", "shop", "REPLICAS=2")
     text = (clone.folder / "docker-compose.yml").read_text()
     clone.write("docker-compose.yml", text + MORE)
+    app = (clone.folder / "app.py").read_text()
+    clone.write("app.py", app.replace('        case "/slow":\n', BLOCKS))
     clone.commit("all kinds of services")
     try:
         clone.push()
@@ -111,6 +118,21 @@ def test_a_replica_that_hangs_is_restarted_and_the_other_goes_on(
     assert took < 45
     assert "web.1.1" in shop.gear("releases").out
     assert [one["instance"] for one in restarts(shop)[: -before or None]] == ["web.1.1"]
+
+
+def test_one_that_is_busy_for_ever_is_restarted_too(shop: Clone, watcher: Watcher) -> None:
+    """It runs, takes connections and never answers; and does not end when it is told to."""
+    before = len(restarts(shop))
+    name = container(shop, "web.1.2")
+    how = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    address = docker("inspect", f"--format={how}", name).split()[0]
+    with socket.create_connection((address, 8080), timeout=5) as link:
+        link.sendall(b"GET /block HTTP/1.1\r\nHost: x\r\n\r\n")
+        began = time.monotonic()
+        event = restarted(shop, "web.1.2", before)
+    until(lambda: fine(shop), "it is ready again")
+    sys.stderr.write(f"\nblocked: {time.monotonic() - began:.1f} s to recovery\n")
+    assert event["why"].startswith("no answer to GET / on port 8080 within 5 s, 3 times in ")
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])

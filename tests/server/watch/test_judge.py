@@ -177,7 +177,8 @@ def test_docker_has_counted_already(time: Time) -> None:
 
 def test_one_that_is_gone_comes_back_after_a_moment(time: Time) -> None:
     time.see(Found.WELL)
-    time.see(Found.GONE)
+    for _ in range(HOW.failures):
+        time.see(Found.GONE)
     assert time.chosen is None, "a command may be replacing it"
     time.now += GONE_FOR
     time.see(Found.GONE)
@@ -189,6 +190,12 @@ def test_one_that_is_gone_comes_back_after_a_moment(time: Time) -> None:
     time.now += FIRST_PAUSE
     time.see(Found.GONE)
     assert time.chosen == WEB1
+
+
+def test_one_that_fails_and_then_ends_is_docker_s_for_a_moment(time: Time) -> None:
+    time.fails(2)
+    time.see(Found.GONE)
+    assert time.chosen is None
 
 
 def test_what_should_not_run_any_more_is_forgotten(time: Time) -> None:

@@ -21,7 +21,7 @@ FAILURES = 3
 START = 30.0  # seconds in which one that was never ready counts as starting
 FIRST_PAUSE = 15.0  # seconds from one restart to the next; each doubles it
 LONGEST_PAUSE = 1800.0
-PROVEN_AFTER = 600.0  # seconds of being well after which nothing is held against an instance
+PROVEN_AFTER = 300.0  # seconds of being well after which nothing is held against an instance
 GONE_FOR = 3.0  # seconds that a container may be away: Docker itself replaces one, or a command
 
 DATA = (Role.DATABASE, Role.CACHE)
@@ -76,7 +76,8 @@ class Case(Struct, kw_only=True):
     failures: int = 0
     wrong_since: float = 0.0
     sick: bool = False
-    gone: bool = False
+    absent: bool = False
+    gone: bool = False  # absent for so long that somebody has to bring it back
     why: str = ""
     tries: int = 0
     last_try: float = 0.0
@@ -85,7 +86,9 @@ class Case(Struct, kw_only=True):
     @property
     def bad(self) -> bool:
         """Whether something has to be done about it."""
-        return self.sick or self.gone or self.failures >= self.rule.failures
+        if self.absent:
+            return self.gone
+        return self.sick or self.failures >= self.rule.failures
 
 
 class Ward:
@@ -136,18 +139,20 @@ class Ward:
                 self._bad(case, found, now, why)
 
     def _bad(self, case: Case, found: Found, now: float, why: str) -> None:
-        if not case.failures:
-            case.wrong_since = now
+        absent = found is Found.GONE
+        if not case.failures or case.absent != absent:
+            case.failures, case.wrong_since = 0, now
         case.well_since = None
         case.failures += 1
         case.why = why
         case.sick = found is Found.SICK
-        case.gone = found is Found.GONE and now - case.wrong_since >= GONE_FOR
-        if found is Found.GONE:
+        case.absent = absent
+        case.gone = absent and now - case.wrong_since >= GONE_FOR
+        if absent:
             case.proven = False
 
     def _clear(self, case: Case) -> None:
-        case.failures, case.sick, case.gone, case.why = 0, False, False, ""
+        case.failures, case.sick, case.absent, case.gone, case.why = 0, False, False, False, ""
 
     def choose(self, now: float) -> InstanceId | None:
         """The instance to be seen to now, if there is one.

@@ -285,7 +285,7 @@ class Watcher:
             case.not_before = now + BUSY_FOR  # whoever is at work there sees for himself
             return
         why = case.why
-        if not case.gone and case.failures > 1 and not case.sick:
+        if case.failures > 1 and not case.absent and not case.sick:
             why = f"{why}, {case.failures} times in {now - case.wrong_since:.0f} s"
         log = self._host.folder / "watch.log"
         words = (self._host.folder, app, who.name, why)
