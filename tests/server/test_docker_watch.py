@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-MEMORY = 32  # MB
+MEMORY = 26  # MB
 BLOCKS = """        case "/block":
             __import__("time").sleep(3600)
         case "/slow":

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from geartrain import durable
-from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
 
 MARK = "halted"
@@ -42,6 +41,8 @@ def halt(host: ServerHost) -> str:
         from geartrain.engine.docker.host import DockerHost
 
         return _counted(halting.halt(DockerHost(host.folder)), "container")
+    from geartrain.server.app import ServerApp
+
     apps = [ServerApp(host, name) for name in host.names()]
     return _counted(sum(app.engine(app.home()).down() for app in apps), "app")
 

@@ -13,13 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geartrain.engine import aside
 from geartrain.engine.docker import jobs
 from geartrain.errors import GearError
-from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind
 from geartrain.server.watch import book
+
+if TYPE_CHECKING:
+    from geartrain.server.app import ServerApp
 
 ENDS_WITHIN = 30.0  # seconds
 AGAIN = 0.02

@@ -23,7 +23,7 @@ from msgspec import Struct
 from geartrain.app.model import Role
 from geartrain.app.release import InstanceId, instances
 from geartrain.engine import aside
-from geartrain.engine.docker import edge, events
+from geartrain.engine.docker import events
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.docker.observing import Container
 from geartrain.errors import Exit, GearError
@@ -41,6 +41,7 @@ AT_ONCE = 16  # instances that are asked at the same time
 MEND_AT_MOST = 3600.0  # seconds for bringing one back, of which an image that is built takes most
 BUSY_FOR = 2.0  # seconds until it is tried again where somebody else is at work
 EDGE = ""  # in place of an app's name
+THE_EDGE = InstanceId(service="edge")
 
 Key = tuple[str, InstanceId]
 
@@ -50,6 +51,7 @@ class _Asked(Struct, kw_only=True):
 
     answer: Future[tuple[Found, str]]
     of: Container
+    how: Rule
 
 
 class _Mending(Struct, kw_only=True):
@@ -77,10 +79,9 @@ class Watcher:
         self._docker.create()
         self._eyes = looking.Eyes(self._docker)
         self._wards: dict[str, Ward] = {}
-        self._claims: tuple[str, bool] = ("", False)
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._asked: dict[Key, _Asked] = {}
-        self._ask_at: dict[Key, float] = {}
+        self._asked_at: dict[Key, float] = {}
         self._mending: dict[int, _Mending] = {}
         self._stream: events.Stream | None = None
         self._changed: frozenset[str] = frozenset()
@@ -191,8 +192,9 @@ class Watcher:
         if halting.halted(self._host.folder):
             self._wards.clear()
             return
-        for key in [key for key in self._ask_at if key not in seen]:
-            del self._ask_at[key]
+        for key in [key for key in self._asked_at if key not in seen]:
+            del self._asked_at[key]
+            self._asked.pop(key, None)
         for app, one in wanted.items():
             self._see(app, one, seen, now)
         self._see_edge(seen, now)
@@ -220,21 +222,15 @@ class Watcher:
         if not self._edge_is_wanted():
             ward.keep(())
             return
-        key = (EDGE, edge.IDENTITY)
+        key = (EDGE, THE_EDGE)
         found = seen.get(key)
         mended = any(one.app == EDGE for one in self._mending.values())
         resting = looking.edge_at_rest(found)
         self._take(ward, key, found, Rule(data=True), resting, now, mended=mended)
 
     def _edge_is_wanted(self) -> bool:
-        """Whether an app is served; looked up again when the configuration is another one."""
-        try:
-            current = (self._docker.edge / "current").readlink().name
-        except OSError:
-            return False
-        if current != self._claims[0]:
-            self._claims = (current, bool(edge.claims(self._docker)))
-        return self._claims[1]
+        """Whether an app is served."""
+        return any((self._docker.edge / "current" / "apps").glob("*.json"))
 
     def _take(
         self, ward: Ward, key: Key, found: Container | None, how: Rule,
@@ -248,7 +244,7 @@ class Watcher:
             same = found and (found.id, found.started) == (asked.of.id, asked.of.started)
             if same and resting is None and not mended and not asked.answer.exception():
                 state, why = asked.answer.result()
-                ward.note(who, state, now, how=how, why=why, container=asked.of.id,
+                ward.note(who, state, now, how=asked.how, why=why, container=asked.of.id,
                           started=asked.of.started, age=looking.age(asked.of))  # fmt: skip
         if mended:
             return
@@ -256,15 +252,19 @@ class Watcher:
             state, why = resting
             of = {"container": found.id, "started": found.started} if found else {}
             ward.note(who, state, now, how=how, why=why, **of)  # type: ignore[arg-type]
-        elif found and key not in self._asked and now >= self._ask_at.get(key, 0.0):
-            self._ask_at[key] = now + how.every
+        elif found and key not in self._asked:
+            if looking.is_stopped(found):
+                how = Rule(start=how.start, data=how.data)  # no healthcheck is needed to see that
+            if key in self._asked_at and now < self._asked_at[key] + how.every:
+                return
+            self._asked_at[key] = now
             ask: Callable[[], tuple[Found, str]] = (
                 (lambda: looking.ask_edge(found, self._docker))
                 if app == EDGE
                 else (lambda: looking.ask(found, how))
             )
             answer = self._pool.submit(ask)
-            self._asked[key] = _Asked(answer=answer, of=found)
+            self._asked[key] = _Asked(answer=answer, of=found, how=how)
             answer.add_done_callback(lambda _: self._poke())
 
     def _poke(self) -> None:
@@ -305,7 +305,7 @@ class Watcher:
                 ward.cases[one.who].not_before = now + BUSY_FOR
             else:
                 ward.tried(one.who, now)
-            self._ask_at.pop((one.app, one.who), None)
+            self._asked_at.pop((one.app, one.who), None)
         for pid, one in self._mending.items():
             if now > one.until:
                 with contextlib.suppress(ProcessLookupError):
