@@ -116,7 +116,12 @@ def test_a_replica_that_hangs_is_restarted_and_the_other_goes_on(
     assert started(second) == untouched
     assert 200 in answers
     assert took < 45
-    assert "web.1.1" in shop.gear("releases").out
+    told = f"web.1.1 was restarted at {event['at']}: {event['why']}"
+    assert "web.1.1: its process" in shop.gear("releases").out
+    assert told in shop.gear("status", code=None).out
+    assert shop.gear("status", "--json", code=None).json()[0]["restarts"] == [told]
+    (line,) = shop.gear("logs", "--events", "-n", "1").out.splitlines()
+    assert line.endswith(f"web.1.1 was restarted: {event['why']}")
     assert [one["instance"] for one in restarts(shop)[: -before or None]] == ["web.1.1"]
 
 

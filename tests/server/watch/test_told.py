@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from geartrain.engine.docker.jobs import Run
 from geartrain.release.events import Event, What
 from geartrain.server import journal
-from geartrain.server.watch.notify import ALIVE, READY, Notify
+from geartrain.server.watch.notify import ALIVE, PATIENCE, READY, Notify
 
 
 class Ear:
@@ -129,6 +131,26 @@ def test_systemd_is_told(tmp_path: Path, name: str) -> None:
     assert ear.hears() == b"READY=1\nSTATUS=watches"
     ear.close()
     notify(ALIVE)
+
+
+def test_one_that_does_not_listen_costs_no_time(tmp_path: Path) -> None:
+    """Waiting for room in its queue is a sleep, not a loop."""
+    deaf = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    deaf.bind(str(tmp_path / "deaf"))
+    deaf.setblocking(False)
+    try:
+        with (
+            contextlib.suppress(BlockingIOError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link,
+        ):
+            link.setblocking(False)
+            while True:
+                link.sendto(b"", str(tmp_path / "deaf"))
+        before = time.process_time()
+        Notify({"NOTIFY_SOCKET": str(tmp_path / "deaf")})(ALIVE)
+        assert time.process_time() - before < PATIENCE / 4
+    finally:
+        deaf.close()
 
 
 def test_where_systemd_did_not_start_it_nobody_is_told() -> None:

@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 READY = "READY=1"
 ALIVE = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
+PATIENCE = 1.0  # seconds
 
 
 class Notify:
@@ -29,5 +30,6 @@ class Notify:
             return
         place = f"\0{self._to[1:]}" if self._to.startswith("@") else self._to
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-            link.settimeout(1.0)
-            link.sendto("\n".join(words).encode(), place)
+            link.settimeout(PATIENCE)
+            link.connect(place)  # only then the wait for room in a full queue is one
+            link.send("\n".join(words).encode())
