@@ -18,6 +18,7 @@ from geartrain.engine.docker.host import DockerHost
 from tests.cli.running import until
 from tests.engine.docker.hosts import clean
 from tests.server.pushing import GEAR, Clone, HostFolder, clone_of
+from tests.server.watching import watched
 
 pytestmark = [
     pytest.mark.docker,
@@ -61,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 
 def starters(shop: Clone) -> list[int]:
-    """The processes that start this app's jobs."""
+    """The processes that start the jobs of this app's host."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -138,6 +139,25 @@ def test_its_time_comes_and_the_live_release_runs(shop: Clone) -> None:
     assert seen["note"].startswith("last run ok; next run ")
     assert seen["since"] % 60 < 15, "at the full minute, and what it takes to start a container"
     assert "tick of three" in shop.gear("logs", "--release", str(live), "tick").out
+
+
+def test_the_watcher_takes_over_and_a_small_process_comes_after_it(
+    shop: Clone, tmp_path: Path
+) -> None:
+    assert len(starters(shop)) == 1
+    with watched(shop.host, tmp_path) as watcher:
+        until(lambda: not starters(shop), "the watcher does its work")
+        assert "; next run " in job(shop, "tick")["note"]
+        before = job(shop, "tick")["since"]
+        until(lambda: job(shop, "tick")["since"] > before, "its minute has come", 75)
+        assert job(shop, "tick")["note"].startswith("last run ok; next run ")
+        shop.version("watched")
+        shop.push()
+        assert not starters(shop), "a push wakes the watcher"
+        assert watcher.resident() < MEMORY
+    assert "nothing starts it: `gear converge`" in job(shop, "tick")["note"]
+    shop.gear("converge")
+    assert len(starters(shop)) == 1
 
 
 def test_what_starts_jobs_goes_and_comes_with_the_app(shop: Clone) -> None:

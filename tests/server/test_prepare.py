@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from geartrain.errors import GearError
+from geartrain.render import systemd
+from geartrain.run import Completed
+from geartrain.server.prepare import layout
+from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload
+from geartrain.server.prepare.steps import Units
 from geartrain.server.prepare.system import SUPPORTED, recognize
 
 
@@ -38,3 +43,46 @@ def test_others_hear_which_are(text: str) -> None:
     with pytest.raises(GearError) as refused:
         recognize(text)
     assert "Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04" in refused.value.remedy
+
+
+class Prepared(Machine):
+    """A machine with all units as they should be, whose watcher works in some folder."""
+
+    def __init__(self, works_in: str) -> None:
+        super().__init__("a machine")
+        self.works_in = works_in
+        self.did: list[tuple[str, ...]] = []
+
+    def run(self, *argv: object, **_: object) -> Completed:
+        words = tuple(map(str, argv))
+        unit = words[-1].rpartition("/")[2]
+        said = {
+            ("systemctl", "is-enabled"): "enabled",
+            ("systemctl", "is-active"): "active",
+            ("systemctl", "show"): "42",
+            ("readlink", "/proc/42/cwd"): self.works_in,
+            ("readlink", str(layout.CURRENT)): "/opt/geartrain/versions/2",
+        }
+        self.did.append(words)
+        out = said.get(words[:2], "")
+        if words[0] == "cat":
+            out = systemd.units(layout.PLACE)[unit].text
+        return Completed(argv=words, code=0, out=out, err="")
+
+
+def test_an_upgrade_restarts_the_watcher_and_nothing_that_serves() -> None:
+    machine = Prepared("/opt/geartrain/versions/1")
+    assert Units().lacking(machine) == f"restart {systemd.WATCH}"
+    machine.did.clear()
+    Units().do(machine)
+    assert [words for words in machine.did if "restart" in words] == [
+        ("systemctl", "restart", systemd.WATCH)
+    ]
+    assert not [words for words in machine.did if "stop" in words]
+
+
+def test_a_watcher_of_this_version_goes_on() -> None:
+    machine = Prepared("/opt/geartrain/versions/2")
+    assert Units().lacking(machine) == ""
+    Units().do(machine)
+    assert not [words for words in machine.did if "restart" in words]

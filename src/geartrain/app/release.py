@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -63,4 +62,6 @@ def scaled(release: Release, replicas: Mapping[str, int]) -> Release:
 
 def definition(service: Service) -> str:
     """A short name for all that a service's entry says, to see whether it changed."""
+    import hashlib  # with it OpenSSL comes, which is too large for what only watches
+
     return hashlib.sha256(msgspec.json.encode(service, order="deterministic")).hexdigest()[:16]

@@ -48,6 +48,7 @@ def job_run(found: Place, service: str, quiet: bool) -> int:
 
 def _on_docker(found: Place, service: str) -> tuple[int, str, tuple[str, ...]]:
     from geartrain.engine.docker import jobs
+    from geartrain.server import journal
 
     home = found.docker
     ledger = found.ledger()
@@ -57,6 +58,7 @@ def _on_docker(found: Place, service: str) -> tuple[int, str, tuple[str, ...]]:
         raise place.not_running(found)
     _known(service, (one.name for one in live.app.of_role(Role.JOB)))
     done = jobs.run(home, service, live.number)
+    journal.job(found.name, service, done)
     return done.code, done.why, done.tail
 
 

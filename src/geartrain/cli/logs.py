@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
@@ -24,6 +25,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.option("--since", default="", help="Only lines since a time ago (10m, 2h) or RFC 3339 time.")
 @click.option("-n", "--tail", type=int, default=0, help="Only the last N lines of each service.")
 @click.option("--release", type=int, help="Only lines of instances of this release.")
+@click.option("--events", is_flag=True, help="What Geartrain did to the app instead.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 @options.place
 def logs(
@@ -32,6 +34,7 @@ def logs(
     since: str,
     tail: int,
     release: int | None,
+    events: bool,
     as_json: bool,
     found: Place,
 ) -> None:
@@ -42,10 +45,16 @@ def logs(
       gear logs                     everything that is kept
       gear logs -f backend          follow one service
       gear logs --since 10m edge    the last ten minutes of nginx's errors
+      gear logs --events            releases, failures, restarts
     """
     start = _start(since)
     colours: dict[str, str] = {}
-    if found.docker:
+    if events and (services or following):
+        raise click.UsageError("--events goes with neither SERVICES nor --follow.")
+    if events:
+        for line in _events(found, start, tail, release):
+            _print(line, colours, as_json=as_json)
+    elif found.docker:
         from geartrain.cli import containers
 
         containers.logs(
@@ -53,25 +62,39 @@ def logs(
             wanted=lambda line: _of(release, line),
             show=lambda line: _print(line, colours, as_json=as_json),
         )  # fmt: skip
-        return
+    else:
+        lines = _of_files(found, services, start, tail, following=following)
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in lines:
+                if _of(release, line):
+                    _print(line, colours, as_json=as_json)
+
+
+def _of_files(
+    found: Place, services: Sequence[str], start: str, tail: int, *, following: bool
+) -> Iterator[str]:
+    """What the embedded engine's instances say: lines that are kept, and those that come."""
     folder = found.home.logs
     names = services or tuple(sorted(p.name.removesuffix(".log") for p in folder.glob("*.log")
                                      if p.stem not in ("access", "supervisor")))  # fmt: skip
     for name in services:
         if not (folder / f"{name}.log").exists():
             raise place.no_service(name, (p.stem for p in folder.glob("*.log")))
-    stream = _live(found) if following else None
-    for line in _kept(folder, names, start, tail):
-        if _of(release, line):
-            _print(line, colours, as_json=as_json)
-    if stream is None:
-        return
-    try:
-        for service, line in stream:
-            if (not services or service in services) and _of(release, line):
-                _print(line, colours, as_json=as_json)
-    except KeyboardInterrupt:
-        return
+    stream = _live(found) if following else ()
+    yield from _kept(folder, names, start, tail)
+    for service, line in stream:
+        if not services or service in services:
+            yield line
+
+
+def _events(found: Place, start: str, tail: int, release: int | None) -> list[str]:
+    """What the history tells, as lines, the oldest first."""
+    lines = [
+        f"{one.at} gear {one.title}" + (f": {' '.join(one.why.split())}" if one.why else "")
+        for one in reversed(found.ledger().events())
+        if one.at >= start and release in (None, one.release)
+    ]
+    return lines[-tail:] if tail else lines
 
 
 def follow(found: Place, services: Sequence[str]) -> None:

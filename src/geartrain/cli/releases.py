@@ -15,7 +15,8 @@ from geartrain.errors import GearError
 from geartrain.release.events import Event, What
 
 HEAD = ("RELEASE", "WHAT", "WHEN", "BY", "SECONDS", "COMMIT", "")
-COLOURS = {What.LIVE: "green", What.FAILED: "red", What.ROLLED_BACK: "yellow"}
+COLOURS = {What.LIVE: "green", What.FAILED: "red", What.ROLLED_BACK: "yellow",
+           What.RESTARTED: "yellow"}  # fmt: skip
 
 
 @click.command()
@@ -54,6 +55,8 @@ def _row(one: Event, live: int | None) -> tuple[str, ...]:
     mark = " *" if one.release == live and one.what in (What.LIVE, What.ROLLED_BACK) else ""
     seconds = "" if one.seconds is None else f"{one.seconds:.2f}"
     said = one.why or (one.commits[0].partition(" ")[2] if one.commits else "")
+    if one.what is What.RESTARTED:
+        said = f"{one.instance}: {said}"
     if one.what is What.SCALED:
         said = one.title.partition(": ")[2]
     return (number + mark, one.what, one.at, one.by, seconds, one.commit[:12], said[:60])

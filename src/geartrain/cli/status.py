@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,12 +16,15 @@ from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import columns, paint
 from geartrain.release import health
+from geartrain.release.events import Event, What
 from geartrain.server import host as hosts
 from geartrain.server.app import ServerApp
 from geartrain.server.host import ServerHost
 
 HEAD = ("APP", "LIVE", "STATE", "URL")
 COLOURS = {"ok": "green", "trouble": "red"}
+DAY = 86400.0  # seconds
+SHOWN = 3  # restarts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +36,7 @@ class Seen:
     live: int | None = None
     urls: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
+    restarts: tuple[str, ...] = ()  # what was restarted in the last day, the newest first
 
 
 @click.command()
@@ -56,8 +62,10 @@ def status(host_dir: Path | None, as_json: bool) -> int:
         click.echo(head)
         for line, one in zip(lines, seen, strict=True):
             click.echo(_painted(line, head.index("STATE"), one.state))
-            for trouble in one.troubles:
-                click.echo(f"  {trouble}")
+            for below in (*one.troubles, *one.restarts[:SHOWN]):
+                click.echo(f"  {below}")
+            if more := one.restarts[SHOWN:]:
+                click.echo(f"  and {len(more)} more restarts: gear releases --app {one.app}")
     return 1 if any(one.state == "trouble" for one in seen) else 0
 
 
@@ -84,4 +92,15 @@ def _of(app: ServerApp) -> Seen:
         state="trouble" if troubles else "ok",
         urls=engine.urls(release),
         troubles=troubles,
+        restarts=_restarts(ledger.events()),
+    )
+
+
+def _restarts(events: Sequence[Event]) -> tuple[str, ...]:
+    """What the watcher restarted within a day: it runs again, and somebody may want to know why."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - DAY))
+    return tuple(
+        f"{one.title} at {one.at}: {one.why}"
+        for one in events
+        if one.what is What.RESTARTED and one.at >= since
     )

@@ -5,7 +5,6 @@ An old instance never sees a new file: it runs from the checkout of its release.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import shutil
@@ -139,6 +138,8 @@ def used_paths(app: App) -> tuple[str, ...]:
 
 def fingerprint(repository: Path, tree: str, app: App) -> str:
     """A name that changes when, and only when, a release would run something else."""
+    import hashlib  # OpenSSL comes with it: not for who only reads
+
     used = used_paths(app)
     if "." in used:
         content = tree

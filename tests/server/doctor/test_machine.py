@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from geartrain.render import systemd
 from geartrain.server.doctor import machine
 
 GB = 10**9
@@ -65,3 +66,12 @@ def test_apps_that_nothing_brings_back(tmp_path: Path) -> None:
     (tmp_path / machine.SYSTEMD).mkdir(parents=True)
     [found] = machine.units(tmp_path)
     assert (found.ok, found.remedy) == (False, "gear server prepare makes systemd do it")
+
+
+def test_a_machine_that_an_older_version_prepared(tmp_path: Path) -> None:
+    (tmp_path / machine.SYSTEMD).mkdir(parents=True)
+    put(tmp_path, f"etc/systemd/system/{systemd.BOOT}")
+    found = {one.what.partition(" ")[0]: one for one in machine.units(tmp_path)}
+    assert set(found) == set(systemd.ENABLED)
+    assert "older Geartrain" in found[systemd.WATCH].what
+    assert (found[systemd.WATCH].ok, found[systemd.WATCH].remedy) == (False, "gear server prepare")

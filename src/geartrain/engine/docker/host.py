@@ -13,7 +13,6 @@ and, for each app, what `geartrain.engine.home.Home` names, with
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -68,6 +67,8 @@ class DockerHost:
         for folder in (self.edge, self.edge / "run", self.edge / "logs", self.edge / "static"):
             folder.mkdir(mode=0o755, exist_ok=True)
         if not self.exists():
+            import hashlib
+
             key = hashlib.sha256(str(self.folder.resolve()).encode()).digest()
             admin = f"127.{16 + key[0] % 224}.{key[1]}.1:{ADMIN_PORT}"
             self._save(HostFacts(id=key.hex()[:8], admin=admin, ports=ports or {}))

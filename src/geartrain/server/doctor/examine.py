@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geartrain.errors import GearError
-from geartrain.server import certificates
+from geartrain.server import certificates, halting
 from geartrain.server.doctor import machine
 from geartrain.server.doctor.domains import domains
 from geartrain.server.doctor.finding import Finding
@@ -43,4 +43,10 @@ def examine(host: ServerHost) -> Iterator[Finding]:
     yield from machine.clock()
     yield machine.reboot()
     yield from machine.units()
+    if halting.halted(host.folder):
+        yield Finding(
+            what="everything was stopped by `gear host stop`, and the watcher lets it be",
+            ok=False,
+            remedy="gear converge --all",
+        )
     yield from domains(certificates.rows(host), host.certificates, time.time(), port)
