@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
+from geartrain.engine.memory import Memory, in_memory
 from tests.server.pushing import Clone, HostFolder
 
 APP = """\
@@ -166,13 +167,19 @@ def test_from_a_clone_to_the_instances_and_nowhere_else(team: Team) -> None:
         assert first not in pushed
         assert first not in lines
         assert first not in history
-        found = holding(state, first)
-        for path in found:
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
-            assert "repo.git" not in path.parts
-            assert "logs" not in path.parts
-    assert holding(state, TOKEN), "the search sees what is there"
-    assert holding(state, "API_TOKEN")
+        assert holding(state, first) == [], "no disk has it"
+    assert holding(state, "API_TOKEN"), "the search sees what is there"
+    (memory,) = Memory(state, "shop").there("")
+    assert in_memory(memory)
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o700
+    assert [path.name for path in holding(memory, TOKEN)] == ["token"]
+    assert [path.name for path in holding(memory, "canary-3")] == ["SIGNING_KEY"]
+    team.clone.gear("down")
+    assert not memory.exists()
+    team.clone.gear("converge")
+    assert team.clone.body() == f"{STRIPE}|{TOKEN}"
+    team.clone.gear("destroy", "shop", "--data", "--yes")
+    assert not memory.exists()
 
 
 def test_a_host_that_is_no_recipient_says_so_before_the_build(team: Team, tmp_path: Path) -> None:

@@ -63,4 +63,6 @@ def scaled(release: Release, replicas: Mapping[str, int]) -> Release:
 
 def definition(service: Service) -> str:
     """A short name for all that a service's entry says, to see whether it changed."""
+    if service.known_as:
+        return service.known_as
     return hashlib.sha256(msgspec.json.encode(service, order="deterministic")).hexdigest()[:16]

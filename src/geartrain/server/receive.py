@@ -26,6 +26,7 @@ from geartrain.server.leaks.refusal import searched
 from geartrain.server.presence import Attended, Presence
 from geartrain.server.quarantine import Limits, Quarantine
 from geartrain.server.reading import lend_files, read
+from geartrain.server.secrets.opened import keep
 from geartrain.server.update import Update
 
 SUBJECTS = 20
@@ -103,6 +104,7 @@ def receive(
         if ready.new:
             ledger.save(chosen, source)
             _give_checkout(home, chosen.number)
+        keep(home.releases / str(chosen.number), home.project)
         cause = Cause(
             by=push.by,
             via="git push",
