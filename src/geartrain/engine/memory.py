@@ -108,6 +108,20 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
         raise
 
 
+def choose(host: Path, folder: Path) -> None:
+    """Have a host's secrets lie in a folder from now on.
+
+    Args:
+        host: the host's folder of state.
+        folder: of a tmpfs, and this user's alone.
+
+    Raises:
+        GearError: it is not.
+    """
+    _check(folder, host)
+    durable.write(host / FILE, f"{folder}\n")
+
+
 def place(host: Path) -> Path | None:
     """Where a host's secrets lie; None on a machine that has no memory for files.
 
@@ -119,13 +133,7 @@ def place(host: Path) -> Path | None:
     """
     named, *usual = _bases(host)
     if named != host / FILE:
-        _own(named)
-        if not in_memory(named):
-            raise GearError(
-                f"{named} is on a disk",
-                where=str(host / FILE),
-                remedy="name a folder of a tmpfs, or delete that file",
-            )
+        _check(named, host)
         return named
     system, own = usual
     if _is_mine(system) and in_memory(system):
@@ -183,6 +191,17 @@ def _is_mine(folder: Path) -> bool:
         return _what_is_wrong(folder.lstat()) == ""
     except OSError:
         return False
+
+
+def _check(folder: Path, host: Path) -> None:
+    """Refuse a folder that was named for it and cannot be."""
+    _own(folder)
+    if not in_memory(folder):
+        raise GearError(
+            f"{folder} is on a disk, and secrets are to be in memory",
+            where=str(folder),
+            remedy=f"name a folder of a tmpfs: gear host init --runtime; {host / FILE} has it",
+        )
 
 
 def _own(folder: Path) -> None:

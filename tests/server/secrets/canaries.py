@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import subprocess
@@ -103,7 +104,7 @@ def forms(value: str) -> set[bytes]:
     raw = value.encode()
     found = {raw, raw.hex().encode(), raw.hex().upper().encode(), repr(value)[1:-1].encode()}
     found |= {quote(value).encode(), quote(value, safe="").encode(), quote_plus(value).encode()}
-    found.add(value.encode("unicode_escape"))
+    found |= {value.encode("unicode_escape"), json.dumps(value)[1:-1].encode()}
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             text = encode(b"\0" * before + raw)
