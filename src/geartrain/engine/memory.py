@@ -10,6 +10,7 @@ made that for this user; else a folder of this user's in `/dev/shm`. It is empty
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -52,8 +53,7 @@ class Memory:
             return None
         try:
             for folder in _down(base, self._below / part):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _own(folder)
+                _make(folder)
         except OSError as error:
             raise _refused(error, base) from error
         return base / self._below / part
@@ -93,19 +93,25 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
         GearError: there is no room for it.
     """
     try:
-        there = path.lstat()
-        if stat.S_ISDIR(there.st_mode):
-            path.rmdir()  # made by a daemon that looked for the file too early
-        elif stat.S_IMODE(there.st_mode) == mode and path.read_bytes() == text.encode():
-            return
-    except FileNotFoundError:
-        pass
-    try:
-        durable.write(path, text, mode)
+        if not _says(path, text.encode(), mode):
+            durable.write(path, text, mode)
     except OSError as error:
         if in_memory(path.parent):
             raise _refused(error, path) from error
         raise
+
+
+def _says(path: Path, text: bytes, mode: int) -> bool:
+    """Whether a file has this text and mode; an empty folder in its place is taken away."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(there.st_mode):
+        path.rmdir()  # a daemon has made it, which looked for the file too early
+        return False
+    regular = stat.S_ISREG(there.st_mode) and stat.S_IMODE(there.st_mode) == mode
+    return regular and path.read_bytes() == text
 
 
 def choose(host: Path, folder: Path) -> None:
@@ -141,10 +147,9 @@ def place(host: Path) -> Path | None:
     if not in_memory(own.parent) or not os.access(own.parent, os.W_OK | os.X_OK):
         return None
     try:
-        own.mkdir(mode=0o700, exist_ok=True)
+        _make(own)
     except OSError as error:
         raise _refused(error, own) from error
-    _own(own)
     return own
 
 
@@ -184,6 +189,12 @@ def _known(host: Path) -> Iterator[Path]:
 def _down(base: Path, below: Path) -> Iterator[Path]:
     for number in range(len(below.parts)):
         yield base.joinpath(*below.parts[: number + 1])
+
+
+def _make(folder: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    _own(folder)
 
 
 def _is_mine(folder: Path) -> bool:

@@ -7,6 +7,8 @@ import os
 import re
 import stat
 import struct
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -288,6 +290,72 @@ def test_the_hosts_key_is_its_own(host: HostFolder) -> None:
     public = host.gear("host", "key").out.strip()
     assert public.startswith("age1")
     assert "AGE-SECRET-KEY" not in host.gear("host", "init").out
-    assert host.gear("host", "key", "--json").json() == {"key": public}
+    assert host.gear("host", "key", "--json").json() == {"key": public, "before": {}}
     key.unlink()
     assert "this host has no key for secrets" in host.gear("host", "key", code=4).err
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system in memory with room for a few small secrets."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0700", "gear-test", place]
+    subprocess.run(words, check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_no_room_for_a_secret_leaves_what_runs(team: Team, small: Path) -> None:
+    clone = team.clone
+    clone.gear("host", "init", "--runtime", small)
+    seed(team)
+    clone.push()
+    assert [path.name for path in holding(small, TOKEN)] == ["token"]
+    team.secrets("set", "SIGNING_KEY", stdin="x" * 65_000)
+    team.secrets("set", "API_TOKEN", stdin="y" * 65_000)
+    clone.commit("large ones")
+    said = clone.refused()
+    assert "the memory that secrets are kept in is full" in said
+    assert "release 1 goes on serving" in said
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+    assert holding(small, "x" * 100) == [], "nothing is left of it"
+    clone.gear("down")
+    clone.gear("converge")
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+
+
+def test_a_folder_that_is_not_the_hosts_own_is_refused(team: Team, small: Path) -> None:
+    clone = team.clone
+    clone.gear("host", "init", "--runtime", small)
+    seed(team)
+    clone.push()
+    os.chown(small, 12345, 12345)
+    clone.write("VERSION", "2")
+    clone.commit("another")
+    said = clone.refused()
+    assert f"{small} belongs to another user (uid 12345)" in said
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+    assert clone.gear("ps").code == 0
+    os.chown(small, 0, 0)
+    clone.push()
+
+
+def test_a_command_line_that_is_split_at_a_secret(team: Team) -> None:
+    seed(team)
+    text = COMPOSE.replace(
+        "    secrets: [", "    command: python app.py $STRIPE_KEY\n    secrets: ["
+    )
+    team.clone.write("docker-compose.yml", text)
+    team.clone.commit("in a line")
+    said = team.clone.refused()
+    assert "the value of STRIPE_KEY has spaces or quotes, at which this line is split" in said
+    assert "canary-1" not in said
+    quoted = text.replace("python app.py $STRIPE_KEY", '["python", "app.py", "$STRIPE_KEY"]')
+    team.clone.write("docker-compose.yml", quoted)
+    team.clone.commit("in a list")
+    team.clone.push()
+    assert team.clone.body() == f"{STRIPE}|{TOKEN}"
+    assert holding(team.clone.host.folder, "canary-1") == []
