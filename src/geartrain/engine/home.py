@@ -26,11 +26,10 @@ class Home:
         folder: where the state is.
         untracked: where relative bind mounts live that are not in Git, such as
             `./data`; default the project's folder, as in Compose.
-        memory: where secrets lie that instances are given as files; None on a private host,
-            where the folder of state has them.
     """
 
     memory: Memory | None = None
+    """Where secrets lie that instances are given as files; on a private host with its state."""
 
     def __init__(self, project: Path, folder: Path, untracked: Path | None = None) -> None:
         self.project = project.resolve()

@@ -13,6 +13,7 @@ from geartrain import durable
 from geartrain.app import stand_in
 from geartrain.app.model import App
 from geartrain.app.sealed import FILE
+from geartrain.engine import memory
 from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.load import Loaded, load
 from geartrain.load.complaints import MissingEnvFilesError
@@ -55,6 +56,8 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     more += tuple(f"{name}: as `gear app env` has it, not as {FILE}" for name in over)
     if found.old:
         more += (_rotated(app, found.old),)
+    if values and memory.place(app.host.folder) is None:
+        more += ("this machine has no memory for files: secrets of instances lie on its disk",)
     named = replace(loaded.app, name=app.name)
     if app.host.facts.engine is EngineKind.DOCKER:
         named = with_stores(named, folder)

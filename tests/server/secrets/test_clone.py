@@ -359,3 +359,14 @@ def test_a_command_line_that_is_split_at_a_secret(team: Team) -> None:
     team.clone.push()
     assert team.clone.body() == f"{STRIPE}|{TOKEN}"
     assert holding(team.clone.host.folder, "canary-1") == []
+
+
+def test_what_an_app_printed_before_it_failed_has_names_in_place_of_values(team: Team) -> None:
+    seed(team)
+    text = "import os, sys\nprint('with', os.environ['STRIPE_KEY'])\nsys.exit('no luck')\n"
+    team.clone.write("app.py", text)
+    team.clone.commit("it tells")
+    said = team.clone.refused()
+    assert "with <STRIPE_KEY>" in said
+    assert "no luck" in said
+    assert STRIPE not in said
