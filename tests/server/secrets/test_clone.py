@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import stat
 import struct
 import subprocess
@@ -140,6 +141,9 @@ def test_from_a_clone_to_the_instances_and_nowhere_else(team: Team) -> None:
     assert stat.S_IMODE(memory.stat().st_mode) == 0o700
     assert [path.name for path in holding(memory, TOKEN)] == ["token"]
     assert [path.name for path in holding(memory, "canary-3")] == ["SIGNING_KEY"]
+    shutil.rmtree(memory)
+    team.clone.gear("converge")
+    assert [path.name for path in holding(memory, TOKEN)] == ["token"]
     team.clone.gear("down")
     assert not memory.exists()
     team.clone.gear("converge")

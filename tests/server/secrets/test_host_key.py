@@ -154,3 +154,12 @@ def test_keys_that_are_made_at_once_are_all_kept(host: HostFolder) -> None:
     host_key.drop(host.folder, known)
     assert host_key.publics(host.folder) == known[:1], "the newest stays"
     assert not re.search(known[1], (host.folder / "secrets.key").read_text())
+
+
+def test_a_host_without_a_key_takes_what_has_no_secrets(shop: Clone) -> None:
+    (shop.host.folder / "secrets.key").unlink()
+    shop.push()
+    assert shop.body() == "hello 1\n"
+    shop.gear("restart", "web")
+    assert "this host has no key for secrets" in shop.host.gear("host", "key", code=4).err
+    assert "no key" in shop.host.gear("host", "key", "--rotate", code=4).err

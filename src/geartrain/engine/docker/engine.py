@@ -137,7 +137,7 @@ class DockerEngine:
         """Write the files again that containers would miss when they start: memory was lost."""
         for number in missing.releases(self._home, observing.of_app(self._home)):
             if (release := self._releases.known(number)) is not None:
-                self._releases.file(self._values.filled(release))
+                self._releases.put_back(self._values.filled(release))
 
     # -- data services ------------------------------------------------------
 

@@ -197,6 +197,18 @@ class Releases:
         project.write(path, compose.release_file(release, self._around(release)))
         return path
 
+    def put_back(self, release: Release) -> None:
+        """Write the files again that the release's instances have mounted."""
+        self._binds(release, self.source(release))
+
+    def _binds(self, release: Release, source: Path) -> dict[str, tuple[compose.Bind, ...]]:
+        private, around = self._private(release), self._values.around(release)
+        return {
+            s.name: binds(self._home, release.app, s, private, source, around)
+            for s in release.app.services.values()
+            if s.stateless
+        }
+
     def one_off(self, release: Release, service: Service, argv: tuple[str, ...]) -> Path:
         """A Compose file with a command that runs once, as the owner of the data."""
         around = self._around(release, owner=True)
@@ -235,17 +247,7 @@ class Releases:
             services,
             (own.name, shared.name) if shared else (own.name,),
             self._addresses(release),
-            {
-                s.name: binds(
-                    self._home,
-                    release.app,
-                    s,
-                    self._private(release),
-                    source,
-                    self._values.around(release),
-                )
-                for s in services
-            },
+            self._binds(release, source),
             owner=owner,
         )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+import msgspec
 
 from geartrain.app.credentials import Logins
 from geartrain.app.model import Role, Service
@@ -152,9 +154,22 @@ class EmbeddedEngine:
 
     def sweep(self) -> None:
         """Remove Python environments that no release has asked for in a month, and old secrets."""
-        self._host.forget_releases({one.id.release for one in self.observe().instances})
+        running = {one.id.release for one in self.observe().instances}
+        self._host.forget_releases(running)
+        self._put_back(running - {None})
         keep = {made.venv for made in self._prepared.values() if made.venv}
         sweep(self._host.envs, keep, unused=UNUSED_ENVIRONMENTS)
+
+    def _put_back(self, numbers: Collection[int | None]) -> None:
+        """Write the files again of releases that run, and that memory has lost."""
+        memory = self._host.memory
+        for number in numbers if memory else ():
+            file = self._host.releases / str(number) / "release.json"
+            if memory and not memory.there(f"releases/{number}") and file.exists():
+                release = self._values.filled(msgspec.json.decode(file.read_bytes(), type=Release))
+                for service in release.app.services.values():
+                    if service.secrets or service.configs:
+                        self._paths(release, service)
 
     # -- data services ------------------------------------------------------
 

@@ -42,7 +42,7 @@ def forget(host: ServerHost, held: str) -> tuple[str, ...]:
     Returns:
         Their public halves.
     """
-    if len(host_key.publics(host.folder)) < 2:
+    if not (host.folder / host_key.FILE).exists() or len(host_key.publics(host.folder)) < 2:
         return ()
     with ExitStack() as held_now:
         try:
