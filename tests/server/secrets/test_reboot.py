@@ -57,7 +57,7 @@ def reboot(daemon: Daemon, shop: Seeded) -> None:
     running = docker("ps", "--quiet").split()
     pids = docker("inspect", "--format={{.State.Pid}}", *running).split() if running else []
     daemon.kill()
-    for pid in pids:
+    for pid in filter(lambda pid: pid != "0", pids):  # 0: it waits to be started again
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
     shutil.rmtree(shop.memory)
