@@ -20,7 +20,7 @@ from tests.dockerd import DOCKER, docker
 from tests.engine.docker.hosts import clean
 from tests.second_daemon import Daemon, second_daemon
 from tests.server.pushing import HostFolder, clone_of, hooks
-from tests.server.secrets.seeded import Seeded
+from tests.server.sealed.seeded import Seeded
 
 pytestmark = [
     pytest.mark.docker,

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from tests.server.secrets.canaries import Search, canary
+from tests.server.sealed.canaries import Search, canary
 
 VALUE = canary("test")
 RAW = VALUE.encode()

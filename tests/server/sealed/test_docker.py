@@ -15,8 +15,8 @@ from geartrain.engine.memory import in_memory
 from tests.cli.running import until
 from tests.dockerd import DOCKER, docker
 from tests.server.pushing import hooks, on_docker
-from tests.server.secrets.canaries import CommandLines, Search
-from tests.server.secrets.seeded import APP, Seeded
+from tests.server.sealed.canaries import CommandLines, Search
+from tests.server.sealed.seeded import APP, Seeded
 
 pytestmark = [
     pytest.mark.docker,

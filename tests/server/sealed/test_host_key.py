@@ -11,7 +11,7 @@ import pytest
 
 from geartrain.server.secrets import host_key
 from tests.server.pushing import Clone, HostFolder
-from tests.server.secrets.team import Team
+from tests.server.sealed.team import Team
 
 APP = """\
 import http.server

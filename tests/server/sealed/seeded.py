@@ -12,8 +12,8 @@ from geartrain.engine.memory import Memory
 from geartrain.render import containers
 from tests.dockerd import docker
 from tests.server.pushing import Clone
-from tests.server.secrets.canaries import canary
-from tests.server.secrets.team import Team
+from tests.server.sealed.canaries import canary
+from tests.server.sealed.team import Team
 
 APP = """\
 import hashlib

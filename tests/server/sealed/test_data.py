@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.pushing import Clone
-from tests.server.secrets.canaries import Search, canary
-from tests.server.secrets.team import Team
+from tests.server.sealed.canaries import Search, canary
+from tests.server.sealed.team import Team
 
 COMPOSE = """
   postgres:

@@ -16,7 +16,7 @@ import pytest
 
 from geartrain.engine.memory import Memory, in_memory
 from tests.server.pushing import Clone, HostFolder
-from tests.server.secrets.team import Team, keygen
+from tests.server.sealed.team import Team, keygen
 
 APP = """\
 import http.server
