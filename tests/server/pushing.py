@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from geartrain.engine.docker.host import DockerHost
+from geartrain.engine.memory import Memory
 from tests.cli.running import (
     PATIENCE,
     Done,
@@ -66,6 +67,7 @@ class HostFolder:
 
         apps = list((self.folder / "apps").iterdir()) if (self.folder / "apps").exists() else []
         for app in apps:
+            Memory(self.folder, app.name).forget()
             if client := connect(app / "run"):
                 client.ask("shutdown")
                 client.ended()

@@ -34,10 +34,11 @@ class Dependency(Struct, frozen=True, kw_only=True):
 
 
 class BuildSecret(Struct, frozen=True, kw_only=True):
-    """A secret that RUN lines can mount by its `id`; no layer keeps it."""
+    """A secret that RUN lines can mount by its `id`; no layer keeps it. `mark`: as in `Grant`."""
 
     source: str
     id: str
+    mark: str = ""
 
 
 class Build(Struct, frozen=True, kw_only=True):
@@ -90,11 +91,15 @@ class Mount(Struct, frozen=True, kw_only=True):
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """A secret or config given to a service as a file at `target`."""
+    """A secret or config given to a service as a file at `target`.
+
+    `mark` differs when the variable has another value that its text comes from (see `stand_in`).
+    """
 
     source: str
     target: str
     mode: int = 0o444
+    mark: str = ""
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -206,6 +211,7 @@ class Service(Struct, frozen=True, kw_only=True):
     asks: tuple[str, ...] = ()  # keys that ask for rights on the machine: `privileged`, `pid`
     store: str = ""  # of a data store that outlives releases: a digest of the files it is given
     rest: dict[str, Any] = {}  # keys for the Docker engine alone, `asks` among them, as written
+    known_as: str = ""  # its `definition`, where secrets were put in since (see `stand_in`)
 
     @property
     def stateless(self) -> bool:

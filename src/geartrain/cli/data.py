@@ -93,4 +93,10 @@ def _service(found: Place, role: str) -> tuple[str, str]:
 
 
 def _logins(found: Place) -> Logins:
+    """Those of the live release: a password that is a secret is in no file."""
+    if found.app is not None:
+        ledger = found.ledger()
+        release = ledger.read(ledger.desired().live)
+        if release is not None:
+            return found.app.logins(found.home, release)
     return msgspec.json.decode(found.home.credentials.read_bytes(), type=Logins)

@@ -11,10 +11,12 @@ import click
 from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
 from geartrain.errors import Exit, GearError
+from geartrain.cli.output import note
+from geartrain.engine import memory
 from geartrain.server import engines, halting
 from geartrain.server import host as hosts
 from geartrain.server.host import EngineKind, ServerHost
-from geartrain.server.secrets import host_key
+from geartrain.server.secrets import host_key, old_keys
 
 
 @click.group()
@@ -28,12 +30,20 @@ def host() -> None:
     type=click.Choice([kind.value for kind in EngineKind]),
     help="What runs the apps; default docker where it answers, else embedded.",
 )
+@click.option(
+    "--runtime",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of a tmpfs for secrets; default /run/geartrain where it is this user's,"
+    " else one in /dev/shm.",
+)
 @options.host_dir
 @options.json
-def host_init(engine: str | None, host_dir: Path | None, as_json: bool) -> None:
+def host_init(
+    engine: str | None, runtime: Path | None, host_dir: Path | None, as_json: bool
+) -> None:
     """Make a host here: a folder of state for this user, or for this machine as root.
 
-    Asks nothing, and changes nothing when it is there already.
+    Asks nothing, and changes nothing when it is there already, but for --runtime.
 
     \b
     Examples:
@@ -47,6 +57,8 @@ def host_init(engine: str | None, host_dir: Path | None, as_json: bool) -> None:
     else:
         kind = EngineKind(engine)
     new = hosts.create(folder, kind)
+    if runtime is not None:
+        memory.choose(folder, runtime.absolute())
     key = host_key.public(folder)
     if as_json:
         print_json({"folder": str(folder), "engine": kind, "new": new, "key": key})
@@ -57,21 +69,35 @@ def host_init(engine: str | None, host_dir: Path | None, as_json: bool) -> None:
 
 
 @host.command("key")
+@click.option("--rotate", is_flag=True, help="Make a new one; those before go on opening.")
 @options.host_dir
 @options.json
-def key(host_dir: Path | None, as_json: bool) -> None:
+def key(rotate: bool, host_dir: Path | None, as_json: bool) -> None:
     """Print the public key that an app's secrets are encrypted to for this host.
+
+    A new key changes nothing by itself: each repository is to be encrypted to it. What is encrypted
+    to a key from before is opened until no kept release needs that key; the push after that
+    deletes it.
 
     \b
     Examples:
       gear host key
       gear -H gear@203.0.113.7 host key
+      gear -H gear@203.0.113.7 host key --rotate
     """
-    found = host_key.public(ServerHost(hosts.place(host_dir, os.environ)).folder)
+    host = ServerHost(hosts.place(host_dir, os.environ))
+    if rotate:
+        made = host_key.rotate(host.folder)
+        note(f"next, in each clone: gear secrets rotate --add host={made}, commit and push")
+    found = host_key.public(host.folder)
+    before = old_keys.needed(host)
     if as_json:
-        print_json({"key": found})
-    else:
-        click.echo(found)
+        print_json({"key": found, "before": before})
+        return
+    click.echo(found)
+    for name, who in before.items():
+        needs = f"release{'s' if len(who) > 1 else ''} {', '.join(who)}" if who else "no release"
+        note(f"before it: {name}, which {needs} need{'' if len(who) > 1 else 's'}")
 
 
 @host.command("stop")

@@ -20,6 +20,7 @@ from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
 from geartrain.server.presence import Presence
 from geartrain.server.receive import Push, receive
+from geartrain.server.secrets import old_keys
 
 GIT_ENDS_WITHIN = 60.0  # seconds from the hook's end until Git has moved the branch
 
@@ -78,6 +79,8 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
                 return
             jobs.attend(app)
             asked = _say_certificates(app)
+            for name in old_keys.forget(app.host, app.name):
+                note(f"  {name}, a key that this host had before, is needed no more: deleted")
             _say_end(app, began, changed=done.result.changed, drained=done.drained)
             tell(0)
             # Git moves the branch now; until then nobody else may.

@@ -28,11 +28,13 @@ class Verb:
         role: what it takes.
         app: the parameter that names its app; "" when it is about the whole host.
         every: the flag that makes it about the whole host, for admins, or "".
+        changes: the flag with which it changes the host, for admins, or "".
     """
 
     role: Role
     app: str = OPTION
     every: str = ""
+    changes: str = ""
 
 
 VERBS: Mapping[tuple[str, ...], Verb] = {
@@ -42,7 +44,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("show",): Verb(role=Role.READ),
     ("wait",): Verb(role=Role.READ),
     ("app", "list"): Verb(role=Role.READ, app=""),
-    ("host", "key"): Verb(role=Role.READ, app=""),
+    ("host", "key"): Verb(role=Role.READ, app="", changes="rotate"),
     ("status",): Verb(role=Role.READ, app=""),
     ("doctor",): Verb(role=Role.READ, app=""),
     ("exec",): Verb(role=Role.DEPLOY),
@@ -95,7 +97,8 @@ class Call:
     @property
     def needed(self) -> Role:
         """The role that it takes."""
-        return Role.ADMIN if self.values.get(self.verb.every) else self.verb.role
+        more = self.values.get(self.verb.every) or self.values.get(self.verb.changes)
+        return Role.ADMIN if more else self.verb.role
 
     @property
     def is_wide(self) -> bool:

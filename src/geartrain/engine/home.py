@@ -8,10 +8,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from geartrain.engine.memory import Memory
 from geartrain.engine.orphans import end_orphans
 from geartrain.errors import Exit, GearError
 from geartrain.run import CALLER
@@ -27,6 +28,9 @@ class Home:
             `./data`; default the project's folder, as in Compose.
     """
 
+    memory: Memory | None = None
+    """Where secrets lie that instances are given as files; on a private host with its state."""
+
     def __init__(self, project: Path, folder: Path, untracked: Path | None = None) -> None:
         self.project = project.resolve()
         self.folder = folder
@@ -36,6 +40,32 @@ class Home:
         self.repository = folder / "repo.git"
         self.releases = folder / "releases"
         self.credentials = folder / "credentials.json"
+
+    def private(self, part: str) -> Path:
+        """A folder for what has secrets in it, in memory where that is possible.
+
+        Args:
+            part: of what, such as `releases/7`. On a disk it is that in the folder of state.
+
+        Raises:
+            GearError: it cannot be used.
+        """
+        folder = self.memory.folder(part) if self.memory else None
+        if folder is None:
+            folder = self.folder / part
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return folder
+
+    def forget(self, part: str = "") -> None:
+        """Delete what is in memory of a part, or of all of the app."""
+        if self.memory:
+            self.memory.forget(part)
+
+    def forget_releases(self, kept: Collection[int | None]) -> None:
+        """Delete what is in memory of releases, but of those that are kept."""
+        for name in self.memory.parts("releases") if self.memory else ():
+            if not name.isdecimal() or int(name) not in kept:
+                self.forget(f"releases/{name}")
 
     @contextmanager
     def lock(self, doing: str, say: object = None, *, wait: bool = True) -> Iterator[None]:

@@ -1,12 +1,13 @@
-"""The passwords of a private host: generated once, kept 0600, or as the Compose file says."""
+"""The passwords of a host: generated once, kept 0600, or as the Compose file says."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from geartrain import durable
 from geartrain.app.credentials import CacheLogins, DatabaseLogins, Login, Logins
@@ -18,7 +19,13 @@ from geartrain.render.environment import open_by_declaration
 SUPERUSER = "gear_superuser"
 
 
-def ensure(app: App, file: Path, project: Path, environ: Mapping[str, str]) -> Logins:
+def ensure(
+    app: App,
+    file: Path,
+    project: Path,
+    environ: Mapping[str, str],
+    secret: Mapping[str, str] | None = None,
+) -> Logins:
     """The logins of every data service, generated where nobody has said them.
 
     Args:
@@ -26,6 +33,7 @@ def ensure(app: App, file: Path, project: Path, environ: Mapping[str, str]) -> L
         file: where generated ones are kept.
         project: folder that secret files are relative to.
         environ: where secrets from the environment come from.
+        secret: secrets that no file is to have, not even this one.
 
     Raises:
         InvalidError: a secret that a password comes from is not there.
@@ -41,9 +49,31 @@ def ensure(app: App, file: Path, project: Path, environ: Mapping[str, str]) -> L
     }
     # Those of a service that has gone stay: its data does too.
     logins = Logins(databases={**known.databases, **databases}, caches={**known.caches, **caches})
-    if logins != known:
-        durable.write(file, msgspec.json.format(msgspec.json.encode(logins)), mode=0o600)
+    kept = _without(logins, known, (secret or {}).values())
+    if kept != known:
+        durable.write(file, msgspec.json.format(msgspec.json.encode(kept)), mode=0o600)
     return logins
+
+
+def _without(logins: Logins, known: Logins, secret: Collection[str]) -> Logins:
+    """What is kept: of a password that is a secret, what it would be if it were none."""
+
+    def is_secret(password: str) -> bool:
+        return bool(password) and any(value and value in password for value in secret)
+
+    def database(name: str, one: DatabaseLogins) -> DatabaseLogins:
+        if not is_secret(one.owner.password):
+            return one
+        before = known.databases.get(name)
+        password = before.owner.password if before else _new()
+        return replace(one, owner=Login(one.owner.user, password))
+
+    databases = {name: database(name, one) for name, one in logins.databases.items()}
+    caches = {
+        name: replace(one, default="") if is_secret(one.default) else one
+        for name, one in logins.caches.items()
+    }
+    return Logins(databases=databases, caches=caches)
 
 
 def _database(

@@ -30,6 +30,9 @@ ENABLED = (BOOT, WATCH, PRUNE_TIMER, RENEW_TIMER)
 # Everything that a unit of Geartrain does is: talk to Docker and to its instances, run Git and
 # Compose, and write in the host's folder. What that does not need is taken away.
 #
+# The runtime directory is where secrets lie that instances are given as files
+# (`engine/memory.py`); it stays when a unit ends, for what runs has them mounted.
+#
 # Left open, with the reason:
 # - IPAddressDeny: an instance has any address of the host's pool, and an image that is gone is
 #   fetched or built again from a registry or an index.
@@ -44,6 +47,9 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
 ReadWritePaths={host}
+RuntimeDirectory=geartrain
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes

@@ -5,7 +5,7 @@ STATE/apps/NAME/
   variables.json    the app's variables (0600)
   repo.git/         what is pushed; refs/gear/* is the history
   incoming/         checkouts of commits that are being looked at
-  releases/N/       one release: src/ (its own checkout), release.json
+  releases/N/       one release: src/ (its own checkout), release.json (no secrets, but their names)
   files/            relative bind mounts that are not in Git, such as ./data
   data/ logs/ run/  as in a private host
 """
@@ -24,15 +24,21 @@ import msgspec
 from msgspec import Struct
 
 from geartrain import durable
+from geartrain.app.credentials import Logins
 from geartrain.app.finding import nearest
+from geartrain.app.release import Release
+from geartrain.engine import logins
 from geartrain.engine.home import Home
+from geartrain.engine.memory import Memory
 from geartrain.engine.protocol import Engine
+from geartrain.engine.values import Values
 from geartrain.errors import GearError, InvalidError
 from geartrain.release.events import Event
+from geartrain.release import snapshot
 from geartrain.release.ledger import DiskLedger
 from geartrain.server import engines
 from geartrain.server.host import ServerHost
-from geartrain.server.secrets.opened import Late, opened
+from geartrain.server.secrets.opened import opened
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
@@ -105,7 +111,7 @@ class ServerApp:
 
     def engine(self, home: Home) -> Engine:
         """The engine that runs it."""
-        return engines.engine_of(self.host.facts.engine, home, self.surroundings(home))
+        return engines.engine_of(self.host.facts.engine, home, self.values(home))
 
     def warm_up(self) -> None:
         """Do ahead what a release needs later, while Git and Compose are waited for."""
@@ -133,14 +139,35 @@ class ServerApp:
         text = msgspec.json.format(msgspec.json.encode(dict(variables)))
         durable.write(self.folder / "variables.json", text, 0o600)
 
-    def surroundings(self, home: Home) -> Mapping[str, str]:
-        """The machine's variables for an engine, and the app's own, secrets among them.
+    def values(self, home: Home) -> Values:
+        """The machine's variables for an engine, the app's own, and the secrets of its releases.
 
         Args:
-            home: its home; secrets are those of the checkout that is worked on.
+            home: its home; a release that is not kept yet is the checkout that is worked on.
         """
         machine = {k: v for k, v in os.environ.items() if not k.startswith(_LEFT_OUT)}
-        return Late(lambda: machine | opened(self.host.folder, home.project) | self.variables())
+        own = self.variables()
+
+        def secrets(release: Release) -> Mapping[str, str]:
+            kept = home.releases / str(release.number)
+            if not (kept / "release.json").exists():
+                return opened(self.host.folder, home.project).values
+            snapshot.check_out(self.repository, release.commit, kept / "src")
+            return opened(self.host.folder, kept, kept / "src").values
+
+        return Values({**machine, **own}, secrets, own)
+
+    def logins(self, home: Home, release: Release) -> Logins:
+        """The logins of a kept release's data services, secrets among them."""
+        home.project = home.releases / str(release.number) / "src"
+        values = self.values(home)
+        return logins.ensure(
+            values.filled(release).app,
+            home.credentials,
+            home.project,
+            values.around(release),
+            values.of(release),
+        )
 
     def meanings(self, secrets: Mapping[str, str]) -> dict[str, str]:
         """What variables of the Compose file mean: the app's own, never the machine's.
@@ -204,6 +231,7 @@ def forget(app: ServerApp) -> None:
 
 def delete(app: ServerApp, *, data: bool) -> None:
     """Delete what a forgotten app has left; its data and the passwords to it only when asked to."""
+    Memory(app.host.folder, app.name).forget()
     kept = () if data else ("data", "files", "credentials.json", "variables.json", "host.json")
     if data:
         real = (app.folder / "data").resolve()

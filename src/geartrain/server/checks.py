@@ -37,7 +37,7 @@ def checks(app: ServerApp, home: Home) -> Checks:
         folder.mkdir(mode=0o755)
         files, shared = folder / "files", app.host.folder
         scratch = engines.home_of(kind, name, home.project, folder, files, shared)
-        engine = engines.engine_of(kind, scratch, app.surroundings(home), app.repository)
+        engine = engines.engine_of(kind, scratch, app.values(home), app.repository)
         try:
             return check(engine, other, names, say)
         finally:
@@ -57,7 +57,7 @@ def end_killed(app: ServerApp) -> None:
     folder.mkdir(mode=0o755)
     kind, shared = app.host.facts.engine, app.host.folder
     scratch = engines.home_of(kind, _name(app), app.folder, folder, folder / "files", shared)
-    engine = engines.engine_of(kind, scratch, app.surroundings(app.home()), app.repository)
+    engine = engines.engine_of(kind, scratch, app.values(app.home()), app.repository)
     engine.down()
     engine.erase()
     clear(folder)

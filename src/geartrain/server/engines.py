@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from geartrain.app.release import Release
 from geartrain.engine.home import Home
+from geartrain.engine.memory import Memory
 from geartrain.engine.protocol import Engine
+from geartrain.engine.values import Values
 from geartrain.errors import GearError
 from geartrain.release import snapshot
 from geartrain.server.host import EngineKind
@@ -56,6 +57,7 @@ def home_of(
         host = Host(folder, folder, untracked)
         host.create()
         host.project = project.resolve()
+        host.memory = Memory(shared, name)
         host.envs = shared / "envs"
         host.envs.mkdir(mode=0o700, exist_ok=True)
         return host
@@ -67,14 +69,14 @@ def home_of(
 
 
 def engine_of(
-    kind: EngineKind, home: Home, environ: Mapping[str, str], repository: Path | None = None
+    kind: EngineKind, home: Home, values: Values, repository: Path | None = None
 ) -> Engine:
     """The engine of an app.
 
     Args:
         kind: the host's engine.
         home: what `home_of` returned.
-        environ: the machine's variables that builds need, and the app's own.
+        values: the machine's variables that builds need, the app's own, and its secrets.
         repository: where its source is; default its home's own.
     """
     source = repository or home.repository
@@ -88,10 +90,10 @@ def engine_of(
 
         if not isinstance(home, Host):
             raise TypeError("the embedded engine needs a home of its own kind")
-        return EmbeddedEngine(home, environ, check_out)
+        return EmbeddedEngine(home, values.environ, check_out, values)
     from geartrain.engine.docker.engine import DockerEngine
     from geartrain.engine.docker.host import DockerHome
 
     if not isinstance(home, DockerHome):
         raise TypeError("the docker engine needs a home of its own kind")
-    return DockerEngine(home, environ, check_out)
+    return DockerEngine(home, values.environ, check_out, values)

@@ -2,7 +2,9 @@
 
 STATE/
   host.json       which engine runs its apps
-  secrets.key     what secrets of its apps are encrypted to (0600)
+  secrets.key     what secrets of its apps are encrypted to, the newest key first (0600)
+  secrets.salt    what marks of secrets are made with (0600)
+  runtime         where secrets lie in memory, if somebody has said it (see `engine.memory`)
   envs/           Python environments that apps share (embedded engine)
   edge/tls/       certificates (see `engine.certificates`)
   apps/NAME/      one app: its repository, releases, data, logs (see `server.app`)

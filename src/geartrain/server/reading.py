@@ -10,8 +10,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from geartrain import durable
+from geartrain.app import stand_in
 from geartrain.app.model import App
 from geartrain.app.sealed import FILE
+from geartrain.engine import memory
 from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.load import Loaded, load
 from geartrain.load.complaints import MissingEnvFilesError
@@ -19,12 +21,15 @@ from geartrain.load.stores import with_stores
 from geartrain.load.variables import MissingVariablesError
 from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind
-from geartrain.server.secrets import care
+from geartrain.server.secrets import care, host_key
+from geartrain.server.secrets import opened as opening
 from geartrain.server.secrets.opened import opened
 
 
 def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     """What the Compose file of a checkout says; the app has the name that it has on this host.
+
+    It has stand-ins in place of secrets (`app.stand_in`): only what is started has their values.
 
     Args:
         app: the app.
@@ -36,7 +41,8 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
     """
     values: Mapping[str, str] = {}
     try:
-        values = opened(app.host.folder, folder)
+        found = opened(app.host.folder, folder)
+        values = found.values
         loaded = _with_env_files(app, folder, values)
         more = care.refuse_kept(loaded.app, loaded.uses, values)
     except GearError as error:
@@ -45,12 +51,29 @@ def read(app: ServerApp, folder: Path, commit: str) -> Loaded:
         error.where = error.where.replace(str(folder), f"commit {commit[:12]}")
         care.hide(error, values)
         raise
-    over = [name for name, value in app.variables().items() if values.get(name, value) != value]
+    own = app.variables()
+    over = [name for name, value in own.items() if values.get(name, value) != value]
     more += tuple(f"{name}: as `gear app env` has it, not as {FILE}" for name in over)
+    if found.old:
+        more += (_rotated(app, found.old),)
+    if values and memory.place(app.host.folder) is None:
+        more += ("this machine has no memory for files: secrets of instances lie on its disk",)
     named = replace(loaded.app, name=app.name)
     if app.host.facts.engine is EngineKind.DOCKER:
         named = with_stores(named, folder)
+    marks = opening.marks(app.host.folder, values)
+    given = opening.marks(app.host.folder, {**values, **own})
+    named = stand_in.put(named, values, marks, given)
+    care.refuse_split(named, loaded.uses, {k: v for k, v in values.items() if k not in over})
     return Loaded(named, (*loaded.notices, *more), loaded.sources, loaded.uses)
+
+
+def _rotated(app: ServerApp, old: Sequence[str]) -> str:
+    one = len(old) == 1
+    return (
+        f"{', '.join(old)} {'is' if one else 'are'} encrypted to a key that this host had before:"
+        f" gear secrets rotate --add host={host_key.public(app.host.folder)}"
+    )
 
 
 def _with_env_files(app: ServerApp, folder: Path, values: Mapping[str, str]) -> Loaded:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geartrain.engine.home import Home
-from geartrain.errors import InvalidError
+from geartrain.errors import GearError, InvalidError
 from geartrain.load import Loaded
 from geartrain.release import session
 from geartrain.release.apply import Reporter
@@ -26,6 +26,8 @@ from geartrain.server.leaks.refusal import searched
 from geartrain.server.presence import Attended, Presence
 from geartrain.server.quarantine import Limits, Quarantine
 from geartrain.server.reading import lend_files, read
+from geartrain.server.secrets import care
+from geartrain.server.secrets.opened import keep
 from geartrain.server.update import Update
 
 SUBJECTS = 20
@@ -103,22 +105,28 @@ def receive(
         if ready.new:
             ledger.save(chosen, source)
             _give_checkout(home, chosen.number)
+        keep(home.releases / str(chosen.number), home.project)
         cause = Cause(
             by=push.by,
             via="git push",
             since=desired.commit,
             commits=_subjects(push, desired),
         )
-        result = deploy(
-            ready,
-            source,
-            cause,
-            Attended(reporter, presence),
-            began,
-            checks=checks(app, home),
-            commit=push.update.new,
-            on_live=lambda seconds: on_live(ready, seconds),
-        )
+        try:
+            result = deploy(
+                ready,
+                source,
+                cause,
+                Attended(reporter, presence),
+                began,
+                checks=checks(app, home),
+                commit=push.update.new,
+                on_live=lambda seconds: on_live(ready, seconds),
+            )
+        except GearError as error:
+            # Whoever pushes may not know what the app has printed before it failed.
+            care.hide(error, app.values(home).of(ready.release))
+            raise
     presence.finish()
     drained = not result.changed or ready.engine.drained(DRAIN)
     return Received(plan=(), result=result, drained=drained)

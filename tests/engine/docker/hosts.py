@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 from geartrain.engine.docker.host import DockerHost
+from geartrain.engine.memory import Memory
 from geartrain.render import containers
 from tests.cli.running import until
 from tests.dockerd import DOCKER, docker
@@ -19,7 +20,9 @@ def free_port() -> int:
 
 
 def clean(host: DockerHost) -> None:
-    """Take away everything that carries a host's label."""
+    """Take away everything that carries a host's label, and what is in memory of its apps."""
+    for app in (host.folder / "apps").glob("*"):
+        Memory(host.folder, app.name).forget()
     mine = f"--filter=label={containers.HOST}={host.facts.id}"
     if names := docker("ps", "--all", "--quiet", mine).split():
         docker("rm", "--force", "--volumes", *names)

@@ -121,7 +121,7 @@ def test_a_password_is_wanted_and_is_nowhere_to_be_read(shop: tuple[Place, Shop]
         shown = docker("inspect", name) + docker("top", name, "-eo", "pid,args")
         assert not [secret for secret in secrets if secret in shown]
     assert made.home.credentials.stat().st_mode & 0o777 == 0o600
-    file = made.home.releases / str(release.number) / "compose.json"
+    file = made.home.private(f"releases/{release.number}") / "compose.json"
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -128,7 +128,7 @@ def _make(
     ids = [InstanceId(service=s.name) for s in app.data_services]
     given = addresses.decide(home.data / "addresses.json", joined, ids)
     text = _file(home, service, image, facts, own, mounted, joined.name, given)
-    file = home.data / f"{service.name}.json"
+    file = home.private(f"data/{service.name}") / "compose.json"
     project.write(file, text)
     if again:
         say(f"{service.name} is made anew: connections to it break now")

@@ -19,6 +19,7 @@ from geartrain.engine.docker import (
     edge,
     fitness,
     jobs,
+    missing,
     networks,
     observing,
     one_off,
@@ -34,6 +35,7 @@ from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.images import prune
 from geartrain.engine.docker.release import Releases
 from geartrain.engine.protocol import Observed, Outcome, Say, Traffic
+from geartrain.engine.values import Values
 from geartrain.errors import GearError
 from geartrain.render import containers
 from geartrain.run import CommandError
@@ -46,6 +48,7 @@ class DockerEngine:
         home: the app's home on a host.
         environ: environment of whoever acts; secrets may come from it.
         check_out: writes a release's source into a folder.
+        values: what its variables and secrets are worth; default the environment.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class DockerEngine:
         home: DockerHome,
         environ: Mapping[str, str],
         check_out: Callable[[Release, Path], None],
+        values: Values | None = None,
     ) -> None:
         self._home = home
         self._host = home.host
         self._environ = environ
-        self._releases = Releases(home, environ, check_out, self.logins)
+        self._values = values or Values(environ)
+        self._releases = Releases(home, self._values, check_out, self.logins)
         self._logins: Logins | None = None
         self._old_workers: list[int] = []
         self._parts: dict[int, publishing.Part] = {}
@@ -98,7 +103,7 @@ class DockerEngine:
         Raises:
             GearError: it cannot run this release; nothing was changed.
         """
-        said = fitness.check(self._home, release.app)
+        said = fitness.check(self._home, self._values.filled(release).app)
         if any(service.build for service in release.app.services.values()):
             self._ahead(client)  # to see what each `docker` can do takes a while
         publishing.check(self._home, release)
@@ -113,7 +118,7 @@ class DockerEngine:
     def build(self, release: Release, say: Say) -> None:
         """Check the source out, get or build every image, make networks and volumes."""
         self._join()
-        self._releases.make(release, say)
+        self._releases.make(self._values.filled(release), say)
 
     def sweep(self) -> None:
         """Remove what was made for releases that are gone."""
@@ -125,17 +130,27 @@ class DockerEngine:
         publishing.sweep(self._home, {n for n in kept if n is not None})
         edge.rotate(self._host)
         self._releases.sweep_images({n for n in kept if n is not None})
+        self._home.forget_releases(kept)
+        self._put_back()
+
+    def _put_back(self) -> None:
+        """Write the files again that containers would miss when they start: memory was lost."""
+        for number in missing.releases(self._home, observing.of_app(self._home)):
+            if (release := self._releases.known(number)) is not None:
+                self._releases.put_back(self._values.filled(release))
 
     # -- data services ------------------------------------------------------
 
     def ensure_data(self, release: Release, service: Service, say: Say) -> None:
         """Bring a data service to its definition, and wait until it is ready."""
+        release = self._values.filled(release)
+        service = release.app.services[service.name]
         source = self._releases.source(release)
         image = self._releases.image(release, service, say)
         with self._turn:
             data.network(self._home, release.app)  # one makes it, not two at once
         if service.store:
-            stores.ensure(self._home, self._releases, release, service, source, self._environ, say)
+            stores.ensure(self._home, self._releases, release, service, source, self._values, say)
             return
         data.ensure(
             self._home, release.app, service, image, self.logins(release), source,
@@ -154,6 +169,8 @@ class DockerEngine:
                 if one.instance is not None and one.instance.index == 0]  # fmt: skip
         # One that a killed command left: never two at once, of whatever release.
         one_off.remove(left)
+        release = self._values.filled(release)
+        service = release.app.services[service.name]
         file = self._releases.one_off(release, service, argv)
         return one_off.run(self._home, release, service, file, self._environ)
 
@@ -164,7 +181,7 @@ class DockerEngine:
             return
         with self._home.network_lock():
             self._releases.look_again(release)  # the one there was may have gone since `build`
-            self._start(release, wanted)
+            self._start(self._values.filled(release), wanted)
 
     def _start(self, release: Release, wanted: Sequence[InstanceId]) -> None:
         file = self._releases.file(release)
@@ -253,6 +270,7 @@ class DockerEngine:
         retiring.remove(self._home, [one for one in found if one not in lasting])
         retiring.remove(self._home, lasting)
         networks.remove(*networks.of_app(self._home))
+        self._home.forget()
         return bool(found)
 
     def erase(self) -> None:
@@ -298,6 +316,10 @@ class DockerEngine:
         with self._turn:
             if self._logins is None:
                 self._logins = logins.ensure(
-                    release.app, self._home.credentials, self._home.project, self._environ
+                    self._values.filled(release).app,
+                    self._home.credentials,
+                    self._home.project,
+                    self._values.around(release),
+                    self._values.of(release),
                 )
             return self._logins

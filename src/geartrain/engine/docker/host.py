@@ -6,8 +6,11 @@ HOST/
   edge/              nginx's configuration, a folder a generation
   edge/tls/          certificates, and answers to whom they are asked of
 and, for each app, what `geartrain.engine.home.Home` names, with
-  releases/N/        compose.json, addresses.json, secrets/, configs/, src/ (the checkout)
-  data/              compose.json and configuration of the data services
+  releases/N/        addresses.json, images.json, src/ (the checkout)
+  data/              configuration of the data services
+and in memory (`geartrain.engine.memory`) what has secrets in it:
+  releases/N/        compose.json, secrets/, configs/
+  data/NAME/         the same of a data service
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from msgspec import Struct
 from geartrain import durable
 from geartrain.engine.certificates import Store
 from geartrain.engine.home import Home
+from geartrain.engine.memory import Memory
 from geartrain.render import containers
 
 ADMIN_PORT = 8089
@@ -139,6 +143,7 @@ class DockerHome(Home):
         super().__init__(project, folder or host.folder / "apps" / name, untracked)
         self.host = host
         self.name = name
+        self.memory = Memory(host.folder, name)
         self.data = self.folder / "data"
         self.retiring = self.run / "retiring"
 

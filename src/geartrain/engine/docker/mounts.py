@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from geartrain import durable
 from geartrain.app.model import App, MountKind, Service
+from geartrain.engine import memory
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.logins import read_source
 from geartrain.errors import GearError
@@ -30,7 +30,7 @@ def binds(
         home: the app's home.
         app: the release's app.
         service: whose files.
-        folder: the release's folder.
+        folder: the release's folder for what has secrets in it.
         source: its checkout.
         environ: where secrets from the environment come from.
     """
@@ -44,7 +44,7 @@ def binds(
             place.mkdir(mode=0o700, exist_ok=True)
             text = read_source(sources[grant.source], grant.source, home.project, environ)
             # Nobody else here may enter the folder; in the container its user reads it.
-            durable.write(place / grant.source, text, grant.mode)
+            memory.write(place / grant.source, text, grant.mode)
             here = str(place / grant.source)
             found.append(Bind(source=here, target=grant.target, read_only=True))
     for mount in service.mounts:

@@ -68,6 +68,7 @@ class _Listed(msgspec.Struct):
 class _Mount(msgspec.Struct):
     kind: str = msgspec.field(name="Type", default="")
     name: str = msgspec.field(name="Name", default="")
+    source: str = msgspec.field(name="Source", default="")
     writable: bool = msgspec.field(name="RW", default=True)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from geartrain import durable
+from geartrain.engine import memory
 from geartrain.load.resolve import binary
 from geartrain.run import Completed, run
 
@@ -15,8 +15,7 @@ START = 120.0  # seconds; a busy daemon takes long over many containers
 
 def write(file: Path, text: str) -> None:
     """Keep a rendered file; passwords are in it."""
-    if not file.exists() or file.read_text() != text:
-        durable.write(file, text, 0o600)
+    memory.write(file, text)
 
 
 def up(file: Path, keys: Sequence[str], environ: Mapping[str, str]) -> Completed:

@@ -20,6 +20,7 @@ from geartrain.engine.docker.images import prune
 from geartrain.engine.docker.images.ensure import ensure as ensure_images
 from geartrain.engine.docker.mounts import binds
 from geartrain.engine.protocol import Say
+from geartrain.engine.values import Values
 from geartrain.render import compose, containers
 from geartrain.render.environment import environment
 
@@ -29,7 +30,7 @@ class Releases:
 
     Args:
         home: the app's home.
-        environ: the caller's environment.
+        values: the caller's environment, and secrets.
         check_out: writes a release's source into a folder.
         logins: the logins of the data services.
     """
@@ -37,12 +38,13 @@ class Releases:
     def __init__(
         self,
         home: DockerHome,
-        environ: Mapping[str, str],
+        values: Values,
         check_out: Callable[[Release, Path], None],
         logins: Callable[[Release], Logins],
     ) -> None:
         self._home = home
-        self._environ = environ
+        self._values = values
+        self._environ = values.environ
         self._check_out = check_out
         self._logins = logins
         self._known: dict[int, Release] = {}
@@ -68,6 +70,11 @@ class Releases:
         folder = self._home.releases / str(release.number)
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         return folder
+
+    def _private(self, release: Release) -> Path:
+        """The release's folder for what has secrets in it."""
+        self.folder(release)
+        return self._home.private(f"releases/{release.number}")
 
     def source(self, release: Release) -> Path:
         """The release's own checkout, made when it is not there."""
@@ -155,8 +162,9 @@ class Releases:
             source=self.source(release),
             tag=name,
             labels=labels,
+            values=self._values.around(release),
         )
-        return build(order, say, environ=self._environ, scratch=self.folder(release))
+        return build(order, say, environ=self._environ, scratch=self._private(release))
 
     def _kept(self, release: Release) -> dict[str, str]:
         """Images that were got or built before, and are still here."""
@@ -171,8 +179,10 @@ class Releases:
         folders = [path for path in self._home.releases.glob("*") if path.name.isdecimal()]
         used: set[str] = set()
         for folder in folders:
-            for left in folder.glob(f"{PREFIX}*"):  # of a build that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            memory = self._home.memory
+            for place in (folder, *(memory.there(f"releases/{folder.name}") if memory else ())):
+                for left in place.glob(f"{PREFIX}*"):  # of a build that was killed
+                    shutil.rmtree(left, ignore_errors=True)
             path = folder / "images.json"
             if path.exists():
                 used |= set(msgspec.json.decode(path.read_bytes(), type=dict[str, str]).values())
@@ -183,14 +193,26 @@ class Releases:
 
     def file(self, release: Release) -> Path:
         """The release's Compose file, as it is now."""
-        path = self.folder(release) / "compose.json"
+        path = self._private(release) / "compose.json"
         project.write(path, compose.release_file(release, self._around(release)))
         return path
+
+    def put_back(self, release: Release) -> None:
+        """Write the files again that the release's instances have mounted."""
+        self._binds(release, self.source(release))
+
+    def _binds(self, release: Release, source: Path) -> dict[str, tuple[compose.Bind, ...]]:
+        private, around = self._private(release), self._values.around(release)
+        return {
+            s.name: binds(self._home, release.app, s, private, source, around)
+            for s in release.app.services.values()
+            if s.stateless
+        }
 
     def one_off(self, release: Release, service: Service, argv: tuple[str, ...]) -> Path:
         """A Compose file with a command that runs once, as the owner of the data."""
         around = self._around(release, owner=True)
-        path = self.folder(release) / f"compose.{service.name}.json"
+        path = self._private(release) / f"compose.{service.name}.json"
         project.write(path, compose.one_off_file(release, service, argv, around))
         return path
 
@@ -225,12 +247,7 @@ class Releases:
             services,
             (own.name, shared.name) if shared else (own.name,),
             self._addresses(release),
-            {
-                s.name: binds(
-                    self._home, release.app, s, self.folder(release), source, self._environ
-                )
-                for s in services
-            },
+            self._binds(release, source),
             owner=owner,
         )
 

@@ -153,6 +153,8 @@ def _leave_network(home: DockerHome, releases: set[int | None]) -> None:
         left = {one.instance.release for one in of_app(home) if one.instance}
         gone = [n for n in releases if n is not None and n not in left]
         networks.remove(*(containers.project(home.base, number) for number in gone))
+        for number in gone:
+            home.forget(f"releases/{number}")
 
 
 def remove(home: DockerHome, found: Sequence[Container]) -> None:

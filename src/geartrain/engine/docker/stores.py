@@ -8,7 +8,6 @@ are copied, for a release's checkout does not last.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from geartrain.engine.docker.mounts import binds
 from geartrain.engine.docker.observing import inspect
 from geartrain.engine.docker.release import Releases
 from geartrain.engine.protocol import Say
+from geartrain.engine.values import Values
 from geartrain.errors import GearError
 from geartrain.render import compose, containers
 from geartrain.render.compose import Bind
@@ -34,7 +34,7 @@ def ensure(
     release: Release,
     service: Service,
     source: Path,
-    environ: Mapping[str, str],
+    values: Values,
     say: Say,
 ) -> None:
     """Bring a store to its definition, and wait until it is ready.
@@ -45,7 +45,7 @@ def ensure(
         release: whose definition of it counts.
         service: the store.
         source: the release's checkout.
-        environ: the caller's environment.
+        values: the caller's environment, and secrets.
         say: told what is interrupted.
 
     Raises:
@@ -55,15 +55,16 @@ def ensure(
     name = containers.container(home.base, one)
     there = next(iter(inspect(name)), None)
     if there is None or there.labels.get(containers.DEFINITION) != definition(service):
-        file = _write(home, releases, release, service, source, environ)
+        file = _write(home, releases, release, service, source, values)
         if there is not None:
             say(f"{service.name} is made anew: connections to it break now")
-        done = project.recreate(file, [service.name], environ)
+        done = project.recreate(file, [service.name], values.environ)
         if done.code:
             raise CommandError(
                 done, f"{service.name} does not start", remedy="its data was not touched"
             )
     elif not there.running:
+        _write(home, releases, release, service, source, values)  # what it has mounted
         docker("start", "--", name)
     within = max(data.READY_WITHIN, readiness.limit(service))
     (outcome,) = readiness.wait([readiness.Awaited(id=one, container=name, within=within)])
@@ -81,7 +82,7 @@ def _write(
     release: Release,
     service: Service,
     source: Path,
-    environ: Mapping[str, str],
+    values: Values,
 ) -> Path:
     joined = data.network(home, release.app)
     if joined is None:
@@ -93,7 +94,8 @@ def _write(
             volumes.ensure(home, containers.volume(home.base, mount.source), mount.options)
     folder = home.data / service.name
     folder.mkdir(mode=0o755, exist_ok=True)
-    found = binds(home, release.app, service, folder, source, environ)
+    private = home.private(f"data/{service.name}")
+    found = binds(home, release.app, service, private, source, values.around(release))
     ids = [InstanceId(service=s.name) for s in release.app.data_services]
     around = releases.around(
         release,
@@ -102,7 +104,7 @@ def _write(
         addresses.decide(home.data / "addresses.json", joined, ids),
         {service.name: _copied(found, source, folder / "files")},
     )
-    file = home.data / f"{service.name}.json"
+    file = private / "compose.json"
     project.write(file, compose.store_file(release, service, around))
     return file
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+import msgspec
 
 from geartrain.app.credentials import Logins
 from geartrain.app.model import Role, Service
@@ -35,6 +37,7 @@ from geartrain.engine.embedded.supervisor.spec import Spec
 from geartrain.engine.embedded.supervisor.stale import end_leftovers, leftovers
 from geartrain.engine.embedded.venv import sweep
 from geartrain.engine.protocol import Observed, Outcome, Say, State, Traffic
+from geartrain.engine.values import Values
 from geartrain.errors import GearError
 
 # nginx itself ends its old workers after their release's x-gear.drain; this is for one that hangs.
@@ -49,6 +52,7 @@ class EmbeddedEngine:
         host: the private host.
         environ: environment of whoever acts; secrets may come from it.
         check_out: writes a release's source into a folder.
+        values: what its variables and secrets are worth; default the environment.
     """
 
     def __init__(
@@ -56,9 +60,11 @@ class EmbeddedEngine:
         host: Host,
         environ: Mapping[str, str],
         check_out: Callable[[Release, Path], None],
+        values: Values | None = None,
     ) -> None:
         self._host = host
         self._environ = environ
+        self._values = values or Values(environ)
         self._check_out = check_out
         self._client: Client | None = None
         self._prepared: dict[tuple[int, str], Prepared] = {}
@@ -91,7 +97,7 @@ class EmbeddedEngine:
         Raises:
             GearError: it cannot run this release; nothing was changed.
         """
-        said = fitness.check(self._host, release.app)
+        said = fitness.check(self._host, self._values.filled(release).app)
         master = self._edge_pid()
         own = {master, *nginx.workers(master)} if master else set()
         if self._connected() is None:
@@ -108,6 +114,7 @@ class EmbeddedEngine:
 
     def build(self, release: Release, say: Say) -> None:
         """Check the source out and make every Python environment that is missing."""
+        release = self._values.filled(release)
         folder = self._folder(release)
         folder.mkdir(parents=True, exist_ok=True)
         self._source(release)
@@ -146,14 +153,30 @@ class EmbeddedEngine:
         return self._prepared[key]
 
     def sweep(self) -> None:
-        """Remove Python environments that no release has asked for in a month."""
+        """Remove Python environments that no release has asked for in a month, and old secrets."""
+        running = {one.id.release for one in self.observe().instances}
+        self._host.forget_releases(running)
+        self._put_back(running - {None})
         keep = {made.venv for made in self._prepared.values() if made.venv}
         sweep(self._host.envs, keep, unused=UNUSED_ENVIRONMENTS)
+
+    def _put_back(self, numbers: Collection[int | None]) -> None:
+        """Write the files again of releases that run, and that memory has lost."""
+        memory = self._host.memory
+        for number in numbers if memory else ():
+            file = self._host.releases / str(number) / "release.json"
+            if memory and not memory.there(f"releases/{number}") and file.exists():
+                release = self._values.filled(msgspec.json.decode(file.read_bytes(), type=Release))
+                for service in release.app.services.values():
+                    if service.secrets or service.configs:
+                        self._paths(release, service)
 
     # -- data services ------------------------------------------------------
 
     def ensure_data(self, release: Release, service: Service, say: Say) -> None:
         """Bring a data service to its definition, and wait until it is ready."""
+        release = self._values.filled(release)
+        service = release.app.services[service.name]
         known = self.logins(release)
         new = False
         if service.role is Role.DATABASE:
@@ -187,6 +210,8 @@ class EmbeddedEngine:
 
     def run(self, release: Release, service: Service, argv: tuple[str, ...]) -> Outcome:
         """Run a command once in a service's place, as the owner of the data."""
+        release = self._values.filled(release)
+        service = release.app.services[service.name]
         one = InstanceId(service=service.name, release=release.number, index=0)
         prepared = self._prepare(release, service, lambda _: None)
         spec = processes.one_off(
@@ -211,6 +236,7 @@ class EmbeddedEngine:
 
     def start(self, release: Release, ids: Sequence[InstanceId]) -> None:
         """Start instances; those that run already are left alone."""
+        release = self._values.filled(release)
         places = Addresses(self._host, release).of_instances()
         self._supervisor().start([self._spec(release, one, places[one]) for one in ids])
         if release.number not in self._fronts and sites(release.app):
@@ -273,9 +299,11 @@ class EmbeddedEngine:
         client, self._client = self._connected(), None
         if client is None:
             end_leftovers(self._host.run)
+            self._host.forget()
             return False
         client.ask("shutdown")
         client.ended()
+        self._host.forget()
         return True
 
     def erase(self) -> None:
@@ -304,6 +332,7 @@ class EmbeddedEngine:
 
     def _install_front(self, release: Release) -> str:
         """Write and test the edge's configuration for a release; its generation."""
+        release = self._values.filled(release)
         name = edge.generation(release.number, self._host.facts)
         files, adapted = proxy.edge_files(
             self._host,
@@ -335,15 +364,17 @@ class EmbeddedEngine:
         with self._turn:
             if self._logins is None:
                 self._logins = logins.ensure(
-                    release.app,
+                    self._values.filled(release).app,
                     self._host.credentials,
                     self._host.project,
-                    self._environ,
+                    self._values.around(release),
+                    self._values.of(release),
                 )
             return self._logins
 
     def _paths(self, release: Release, service: Service) -> dict[str, str]:
-        return place_files(self._host, release.app, service, self._folder(release), self._environ)
+        around = self._values.around(release)
+        return place_files(self._host, release.app, service, self._folder(release), around)
 
     def _edge_pid(self) -> int:
         """The pid of the running nginx, or 0."""

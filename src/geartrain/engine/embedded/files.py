@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from geartrain import durable
 from geartrain.app.model import App, MountKind, Service
+from geartrain.engine import memory
 from geartrain.engine.embedded.host import Host
 from geartrain.engine.logins import read_source
 
@@ -32,11 +32,11 @@ def place_files(
         ("configs", service.configs, app.configs),
     ):
         for grant in grants:
-            folder = release / kind
+            folder = host.private(f"releases/{release.name}") / kind
             folder.mkdir(mode=0o700, exist_ok=True)
             text = read_source(sources[grant.source], grant.source, host.project, environ)
             path = folder / grant.source
-            durable.write(path, text, 0o600)
+            memory.write(path, text)
             paths[grant.target] = str(path)
     for number, mount in enumerate(service.mounts):
         if mount.kind is MountKind.BIND:

@@ -70,6 +70,17 @@ def values(box: Sealed, by: Collection[age.Identity]) -> dict[str, str]:
     return found
 
 
+def closed_to(box: Sealed, by: Collection[age.Identity]) -> tuple[str, ...]:
+    """The names whose values some keys do not open."""
+    found = []
+    for name, text in box.secrets.items():
+        try:
+            age.unseal(name, text, by)
+        except InvalidError:
+            found.append(name)
+    return tuple(found)
+
+
 def put(box: Sealed, changed: Mapping[str, str]) -> Sealed:
     """The file with these values; the lines of others stay as they are.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 
+import msgspec
+
+from geartrain.app import stand_in
 from geartrain.app.finding import KeyPath
 from geartrain.app.model import App
 from geartrain.errors import GearError, InvalidError, Problem
@@ -31,7 +35,7 @@ def refuse_kept(app: App, uses: Iterable[Use], names: Collection[str]) -> tuple[
     for use in uses:
         if use.name not in names or _is_safe(use.path):
             continue
-        if ARGV.intersection(map(str, use.path)):
+        if _is_argv(use.path):
             notices.append(
                 f"{use.where}: the secret {use.name} stands in the list of processes there;"
                 " as a variable or a file it would not"
@@ -49,9 +53,64 @@ def refuse_kept(app: App, uses: Iterable[Use], names: Collection[str]) -> tuple[
     return tuple(dict.fromkeys(notices))
 
 
+def refuse_split(app: App, uses: Iterable[Use], values: Mapping[str, str]) -> None:
+    """Refuse a secret that a command line was split at: its parts would be kept with the release.
+
+    Args:
+        app: what the file says, with stand-ins in place of secrets.
+        uses: where the file uses variables.
+        values: what the secrets are.
+
+    Raises:
+        InvalidError: with all of them.
+    """
+    whole = {
+        name: stand_in.names(
+            [one.command, one.entrypoint, msgspec.to_builtins(one.healthcheck), one.gear.release,
+             one.gear.check, one.rest]
+        )
+        for name, one in app.services.items()
+    }  # fmt: skip
+    found = [
+        Problem(
+            where=use.where,
+            what=f"the value of {use.name} has spaces or quotes, at which this line is split",
+            remedy="use it in `environment:` or in the top-level `secrets:`",
+        )
+        for use in uses
+        if _is_argv(use.path) and _splits(values.get(use.name, ""))
+        if (services := _of(use.path, app)) and not any(use.name in whole[s] for s in services)
+    ]
+    if found:
+        raise InvalidError("secrets would be taken apart", problems=found)
+
+
+def _of(path: KeyPath, app: App) -> tuple[str, ...]:
+    """The services that a place of the file is about, of those that run."""
+    if path[:1] != ("services",):
+        return tuple(app.services)
+    return tuple(name for name in app.services if name in path[1:2])
+
+
+def _splits(value: str) -> bool:
+    try:
+        return bool(value) and shlex.split(value) != [value]
+    except ValueError:  # a quote without its other half
+        return True
+
+
+def _below(path: KeyPath) -> KeyPath:
+    """Without the names of services: one may be called `environment`."""
+    return path[2:] if path[:1] == ("services",) else path
+
+
+def _is_argv(path: KeyPath) -> bool:
+    return bool(ARGV.intersection(map(str, _below(path))))
+
+
 def _is_safe(path: KeyPath) -> bool:
     """Environments of instances, and texts that become files of theirs."""
-    if "environment" in path:
+    if "environment" in _below(path):
         return True
     return bool(path) and path[0] in ("secrets", "configs") and path[-1] == "content"
 

@@ -1,61 +1,89 @@
-"""The secrets of a release, opened with the host's key when they are first asked for."""
+"""The secrets of a commit or a release, opened with the host's keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from geartrain.app.sealed import FILE
+from geartrain.app.sealed import FILE, Sealed
 from geartrain.errors import InvalidError
 from geartrain.server.secrets import box, host_key
 
 
-def opened(state: Path, checkout: Path) -> dict[str, str]:
-    """The values in a checkout's file; none where there is no file.
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """Values by name. `old` are the names that only a key from before opens."""
+
+    values: Mapping[str, str]
+    old: tuple[str, ...] = ()
+
+
+def opened(state: Path, *places: Path) -> Opened:
+    """The values in a file of secrets; none where there is no file.
 
     Args:
         state: the host's folder.
-        checkout: the release's files.
+        places: folders that it may be in; the first that has one counts.
 
     Raises:
         GearError: they cannot be opened here.
     """
-    found = box.read(checkout)
+    found = next(filter(None, (box.read(place) for place in places)), None)
     if found is None or not found.secrets:
-        return {}
+        return Opened(values={})
     from geartrain.server.secrets import age
 
+    keys = age.identities(host_key.path(state))
     try:
-        return box.values(found, age.identities(host_key.path(state)))
+        values = box.values(found, keys)
     except age.OtherKeysError as error:
-        raise InvalidError(
-            f"this host cannot read all secrets; {error.what}",
-            where=FILE,
-            remedy="in the clone, and then commit:"
-            f" gear secrets rotate --add host={host_key.public(state)}",
-        ) from error
+        raise _for_others(state, found, error.what) from error
+    return Opened(values=values, old=box.closed_to(found, keys[:1]) if len(keys) > 1 else ())
 
 
-class Late(Mapping[str, str]):
-    """Variables that are found out at the first look.
+def keep(release: Path, checkout: Path) -> None:
+    """Have a kept release opened by the file of another commit that runs the same.
 
-    Most commands never look: `gear ps` needs no key.
+    It may be encrypted to newer keys than the release's own commit.
+
+    Args:
+        release: the release's folder, with its checkout in `src/`.
+        checkout: the other commit's files.
     """
+    for place in (release, release / "src"):
+        known = box.read(place)
+        if known is not None:
+            break
+    now = box.read(checkout)
+    if now is not None and now != known:
+        box.write(release, now)
 
-    def __init__(self, find: Callable[[], Mapping[str, str]]) -> None:
-        self._find = find
-        self._found: Mapping[str, str] | None = None
 
-    def _all(self) -> Mapping[str, str]:
-        if self._found is None:
-            self._found = self._find()
-        return self._found
+def marks(state: Path, values: Mapping[str, str]) -> dict[str, str]:
+    """What differs when a value does, and tells nothing of it to whoever has not this host's salt.
 
-    def __getitem__(self, key: str) -> str:
-        return self._all()[key]
+    Args:
+        state: the host's folder.
+        values: variables that have a value.
+    """
+    salt = host_key.salt(state) if values else b""
+    return {
+        name: hmac.new(salt, f"{name}={value}".encode(), hashlib.sha256).hexdigest()[:16]
+        for name, value in values.items()
+    }
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
 
-    def __len__(self) -> int:
-        return len(self._all())
+def _for_others(state: Path, found: Sealed, what: str) -> InvalidError:
+    """What to say when none of this host's keys opens it."""
+    own = host_key.public(state)
+    hosts = [f"{label}={key}" for label, key in sorted(found.recipients.items())
+             if key.startswith("age1")]  # fmt: skip
+    said = f" (this host's key is {own}; they are for {', '.join(hosts)})" if hosts else ""
+    return InvalidError(
+        f"this host cannot read all secrets; {what}{said}",
+        where=FILE,
+        remedy=f"in the clone, and then commit: gear secrets rotate --add host={own}",
+    )

@@ -51,7 +51,8 @@ class Order:
     """What is to be built.
 
     `source` is a checkout of the app's repository, and `tag` the image's name. Images of the same
-    repository (`tag` without what follows the colon) are older ones of the service.
+    repository (`tag` without what follows the colon) are older ones of the service. `values` are
+    what build secrets come from; None: the caller's environment.
     """
 
     app: App
@@ -59,6 +60,7 @@ class Order:
     source: Path
     tag: str
     labels: Mapping[str, str]
+    values: Mapping[str, str] | None = None
 
 
 def build(
@@ -211,7 +213,8 @@ def _secrets(
         source = order.app.secrets.get(secret.source)
         if source is None:
             raise InvalidError(f"there is no secret '{secret.source}'", where=f"{place}.secrets")
-        text = read_source(source, secret.source, order.source, environ)
+        known = environ if order.values is None else order.values
+        text = read_source(source, secret.source, order.source, known)
         words.append(f"--secret=id={secret.id},src={_private(folder, f's{number}', text)}")
     return words
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import stat
 import struct
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
+from geartrain.engine.memory import Memory, in_memory
 from tests.server.pushing import Clone, HostFolder
+from tests.server.sealed.team import Team, keygen
 
 APP = """\
 import http.server
@@ -51,40 +53,6 @@ secrets:
     external: true
 """
 STRIPE, TOKEN, SIGNING = "canary-1 with 'quotes' $x", "canary-2-7uPq", "canary-3\nof two lines"
-
-
-class Team:
-    """A clone, and the key of whoever works in it."""
-
-    def __init__(self, clone: Clone, home: Path) -> None:
-        self.clone = clone
-        self.home = home
-        (home / ".ssh").mkdir(parents=True)
-        keygen(home / ".ssh" / "id_ed25519")
-
-    def secrets(self, *words: str | Path, stdin: str | None = None, code: int = 0) -> str:
-        """`gear secrets`, and what it said."""
-        done = self.clone.gear(
-            "secrets", *words, stdin=stdin, code=code, env={"HOME": str(self.home)}
-        )
-        return done.out + done.err
-
-    @property
-    def file(self) -> Path:
-        return self.clone.folder / "gear.secrets.toml"
-
-
-def keygen(path: Path) -> str:
-    """A key pair as ssh-keygen makes it, on machines without one; the public half."""
-    key = Ed25519PrivateKey.generate()
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, serialization.NoEncryption())
-    )
-    path.chmod(0o600)
-    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    public += " somebody@laptop\n"
-    path.with_name(f"{path.name}.pub").write_text(public)
-    return public
 
 
 def locked_key(path: Path) -> None:
@@ -166,13 +134,22 @@ def test_from_a_clone_to_the_instances_and_nowhere_else(team: Team) -> None:
         assert first not in pushed
         assert first not in lines
         assert first not in history
-        found = holding(state, first)
-        for path in found:
-            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
-            assert "repo.git" not in path.parts
-            assert "logs" not in path.parts
-    assert holding(state, TOKEN), "the search sees what is there"
-    assert holding(state, "API_TOKEN")
+        assert holding(state, first) == [], "no disk has it"
+    assert holding(state, "API_TOKEN"), "the search sees what is there"
+    (memory,) = Memory(state, "shop").there("")
+    assert in_memory(memory)
+    assert stat.S_IMODE(memory.stat().st_mode) == 0o700
+    assert [path.name for path in holding(memory, TOKEN)] == ["token"]
+    assert [path.name for path in holding(memory, "canary-3")] == ["SIGNING_KEY"]
+    shutil.rmtree(memory)
+    team.clone.gear("converge")
+    assert [path.name for path in holding(memory, TOKEN)] == ["token"]
+    team.clone.gear("down")
+    assert not memory.exists()
+    team.clone.gear("converge")
+    assert team.clone.body() == f"{STRIPE}|{TOKEN}"
+    team.clone.gear("destroy", "shop", "--data", "--yes")
+    assert not memory.exists()
 
 
 def test_a_host_that_is_no_recipient_says_so_before_the_build(team: Team, tmp_path: Path) -> None:
@@ -317,6 +294,83 @@ def test_the_hosts_key_is_its_own(host: HostFolder) -> None:
     public = host.gear("host", "key").out.strip()
     assert public.startswith("age1")
     assert "AGE-SECRET-KEY" not in host.gear("host", "init").out
-    assert host.gear("host", "key", "--json").json() == {"key": public}
+    assert host.gear("host", "key", "--json").json() == {"key": public, "before": {}}
     key.unlink()
     assert "this host has no key for secrets" in host.gear("host", "key", code=4).err
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system in memory with room for a few small secrets."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0700", "gear-test", place]
+    subprocess.run(words, check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_no_room_for_a_secret_leaves_what_runs(team: Team, small: Path) -> None:
+    clone = team.clone
+    clone.gear("host", "init", "--runtime", small)
+    seed(team)
+    clone.push()
+    assert [path.name for path in holding(small, TOKEN)] == ["token"]
+    team.secrets("set", "SIGNING_KEY", stdin="x" * 65_000)
+    team.secrets("set", "API_TOKEN", stdin="y" * 65_000)
+    clone.commit("large ones")
+    said = clone.refused()
+    assert "the memory that secrets are kept in is full" in said
+    assert "release 1 goes on serving" in said
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+    assert holding(small, "x" * 100) == [], "nothing is left of it"
+    clone.gear("down")
+    clone.gear("converge")
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+
+
+def test_a_folder_that_is_not_the_hosts_own_is_refused(team: Team, small: Path) -> None:
+    clone = team.clone
+    clone.gear("host", "init", "--runtime", small)
+    seed(team)
+    clone.push()
+    os.chown(small, 12345, 12345)
+    clone.write("VERSION", "2")
+    clone.commit("another")
+    said = clone.refused()
+    assert f"{small} belongs to another user (uid 12345)" in said
+    assert clone.body() == f"{STRIPE}|{TOKEN}"
+    assert clone.gear("ps").code == 0
+    os.chown(small, 0, 0)
+    clone.push()
+
+
+def test_a_command_line_that_is_split_at_a_secret(team: Team) -> None:
+    seed(team)
+    text = COMPOSE.replace(
+        "    secrets: [", "    command: python app.py $STRIPE_KEY\n    secrets: ["
+    )
+    team.clone.write("docker-compose.yml", text)
+    team.clone.commit("in a line")
+    said = team.clone.refused()
+    assert "the value of STRIPE_KEY has spaces or quotes, at which this line is split" in said
+    assert "canary-1" not in said
+    quoted = text.replace("python app.py $STRIPE_KEY", '["python", "app.py", "$STRIPE_KEY"]')
+    team.clone.write("docker-compose.yml", quoted)
+    team.clone.commit("in a list")
+    team.clone.push()
+    assert team.clone.body() == f"{STRIPE}|{TOKEN}"
+    assert holding(team.clone.host.folder, "canary-1") == []
+
+
+def test_what_an_app_printed_before_it_failed_has_names_in_place_of_values(team: Team) -> None:
+    seed(team)
+    text = "import os, sys\nprint('with', os.environ['STRIPE_KEY'])\nsys.exit('no luck')\n"
+    team.clone.write("app.py", text)
+    team.clone.commit("it tells")
+    said = team.clone.refused()
+    assert "with <STRIPE_KEY>" in said
+    assert "no luck" in said
+    assert STRIPE not in said
