@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
 
 from geartrain import durable
 from geartrain.engine.certificates import Certificate, Source, Store
-from geartrain.errors import GearError
+from geartrain.errors import Exit, GearError
 from geartrain.server import certificates
 from geartrain.server.host import EngineKind, ServerHost
 
 FIRST = 900.0  # seconds until a failed try is repeated; each further failure doubles it
 LONGEST = 86400.0
+TURN_WITHIN = 600.0  # seconds for another renewal of this host to end
 
 
 class Try(Struct, frozen=True, kw_only=True):
@@ -63,11 +66,30 @@ def renew(
     store = host.certificates
     if host.facts.engine is not EngineKind.DOCKER or not store.settings().acme:
         return {}
+    with _turn(store):
+        return _renew(host, by, say, only)
+
+
+@contextmanager
+def _turn(store: Store) -> Iterator[None]:
+    """Be the only one who asks for this host's certificates."""
     store.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     fd = os.open(store.folder / "renew.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + TURN_WITHIN
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        return _renew(host, by, say, only)
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise GearError(
+                        "certificates are being asked for by somebody else",
+                        where=str(store.folder),
+                        code=Exit.BUSY,
+                    ) from None
+                time.sleep(0.1)
+        yield
     finally:
         os.close(fd)
 
@@ -75,8 +97,6 @@ def renew(
 def _renew(
     host: ServerHost, by: str, say: Callable[[str], None], only: Collection[str]
 ) -> dict[str, str]:
-    from geartrain.server import acme
-
     store = host.certificates
     done: dict[str, str] = {}
     for row in certificates.rows(host):
@@ -88,21 +108,39 @@ def _renew(
         late = failed is not None and failed.again > now
         if name not in only if only else late or not is_due(row.certificate, now):
             continue
-        try:
-            store.put(name, *acme.obtain(store, name), Source.ACME)
-            certificates.serve(host, name, by)
-            done[name] = ""
-        except GearError as error:
-            count = failed.failures + 1 if failed else 1
-            again = now + min(LONGEST, FIRST * 2 ** min(count - 1, 10))
-            done[name] = error.what
-            _remember(store, name, Try(why=error.what, failures=count, again=again))
-            say(f"{name}: {error.what}")
+        wrong = _get(host, name, by)
+        done[name] = wrong.what if wrong else ""
+        if wrong is None:
+            _remember(store, name, None)
+            say(f"{name}: has a new certificate")
             continue
-        _remember(store, name, None)
-        say(f"{name}: has a new certificate")
-    store.sweep()
+        count = failed.failures + 1 if failed else 1
+        pause = max(min(LONGEST, FIRST * 2 ** min(count - 1, 10)), getattr(wrong, "wait", 0.0))
+        with contextlib.suppress(OSError):  # the disk may be why
+            _remember(store, name, Try(why=wrong.what, failures=count, again=now + pause))
+        say(f"{name}: {wrong.what}")
+        if wrong.remedy:
+            say(f"  → {wrong.remedy}")
+        if getattr(wrong, "others", False):
+            break  # the others would be told the same: they are asked for next time
+    if not only:
+        certificates.catch_up(host, by, say)
+    certificates.sweep(host)
     return done
+
+
+def _get(host: ServerHost, domain: str, by: str) -> GearError | None:
+    """Get a certificate and have it served; why it is not."""
+    from geartrain.server import acme
+
+    try:
+        chain, key = acme.obtain(host.certificates, domain)
+        certificates.exchange(host, domain, chain, key, Source.ACME, by)
+    except GearError as error:
+        return error
+    except OSError as error:
+        return GearError(f"the certificate cannot be kept: {error.strerror or error}")
+    return None
 
 
 def _remember(store: Store, domain: str, what: Try | None) -> None:
