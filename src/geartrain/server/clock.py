@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import re
 
 ALLOWED = 300.0  # seconds: less is told to nobody
 LONGEST = 7 * 86400.0  # what a `Retry-After` may ask for
@@ -17,7 +18,7 @@ def seconds_ahead(date: str, now: float) -> float | None:
 
 def retry_after(said: str, now: float) -> float:
     """The seconds of a `Retry-After` header, which may be a number or a date (RFC 9110, 10.2.3)."""
-    if said.strip().isdigit():
+    if re.fullmatch("[0-9]+", said):
         wanted = float(said[:12])
     else:
         there = _moment(said)

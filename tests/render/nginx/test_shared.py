@@ -148,6 +148,7 @@ def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: P
     made = host_files([claim], whole)
     here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in made.items()}
     (tmp_path / "conf" / "apps").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
     (tmp_path / "conf" / "apps" / "shop.conf").write_text(
         'server { listen 127.0.0.1:18080; set $gear_release ""; set $forwarded_prefix ""; }\n'
     )
