@@ -20,7 +20,7 @@ from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.shared import Claim, app_file, conflict, host_files
 from geartrain.render.nginx.tls import OPTIONAL, Served, Tls
 
-from .apps import Golden, app, edge, web
+from .apps import Golden, app, edge, html, web
 from .live import test_config, write
 from .own_configs import HOST, moved
 
@@ -40,6 +40,11 @@ APPS: dict[str, App] = {
         web(),
         domains=["safe.example.com", "www.example.com", "other.example.com"],
         hsts="180d",
+    ),
+    "files": app(
+        edge(80, html("public"), static={"/media/": "files/media"}),
+        web(routes=[Route(path="/api", cache="90s", rate_limit="5/m")]),
+        domains=["files.example.com"],
     ),
     "rest": app(edge(), web(routes=["/", Route(path="/api", strip=True)]), drain="30s"),
 }
@@ -103,6 +108,7 @@ CASES = {
     "one": ("shop",),
     "domains": ("shop", "blog"),
     "all": ("shop", "blog", "rest"),
+    "whole": ("safe", "shop", "blog", "files", "rest"),
 }
 
 

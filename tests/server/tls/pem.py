@@ -10,10 +10,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 Private = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Public = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
+    encipher_only=False, decipher_only=False,
+)  # fmt: skip
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 DAY = datetime.timedelta(days=1)
 
 
@@ -40,6 +46,7 @@ class Authority:
         self._own = (
             self._builder(self._name, self._key.public_key(), -DAY, 90 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(SIGNS, critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )
@@ -71,6 +78,7 @@ class Authority:
         return (
             self._builder(x509.Name([]), key, since, until)
             .add_extension(x509.SubjectAlternativeName([*map(x509.DNSName, names)]), critical=True)
+            .add_extension(SERVER, critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,
