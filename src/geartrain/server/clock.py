@@ -36,7 +36,7 @@ def told(ahead: float, who: str) -> str:
 
 def _long(span: float) -> str:
     for size, unit in ((86400.0, "days"), (3600.0, "hours")):
-        if span >= 2 * size:
+        if round(span / size) >= 2:
             return f"{span / size:.0f} {unit}"
     return f"{span / 60:.0f} minutes"
 

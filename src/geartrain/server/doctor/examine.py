@@ -9,7 +9,8 @@ from pathlib import Path
 from geartrain.errors import GearError
 from geartrain.server import certificates
 from geartrain.server.doctor import machine
-from geartrain.server.doctor.domains import domains
+from geartrain.server.doctor.authority import authority
+from geartrain.server.doctor.domains import domains, keys
 from geartrain.server.doctor.finding import Finding
 from geartrain.server.host import EngineKind, ServerHost
 
@@ -43,4 +44,6 @@ def examine(host: ServerHost) -> Iterator[Finding]:
     yield from machine.clock()
     yield machine.reboot()
     yield from machine.units()
+    yield from authority(host.certificates.settings())
+    yield from keys(host.certificates)
     yield from domains(certificates.rows(host), host.certificates, time.time(), port)
