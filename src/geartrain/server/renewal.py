@@ -16,6 +16,7 @@ from geartrain import durable
 from geartrain.engine.certificates import Certificate, Source, Store
 from geartrain.errors import Exit, GearError
 from geartrain.server import certificates
+from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
 
 FIRST = 900.0  # seconds until a failed try is repeated; each further failure doubles it
@@ -38,6 +39,21 @@ def tries(store: Store) -> dict[str, Try]:
     except FileNotFoundError:
         return {}
     return msgspec.json.decode(text, type=dict[str, Try])
+
+
+def troubles(app: ServerApp, now: float) -> list[str]:
+    """What is wrong with the certificates of an app's live release, or will soon be."""
+    store = app.host.certificates
+    late = [one for one in store.every().values() if one.ends_soon(now)]
+    failed = tries(store)
+    if not late and not failed:
+        return []  # and no release needs to be read
+    mine = certificates.domains(app)
+    ending = {one.fingerprint: one for one in store.find(mine).values() if one.ends_soon(now)}
+    return [
+        *(f"no new certificate for {d}: {one.why}" for d, one in failed.items() if d in mine),
+        *(one.warning(now) for one in ending.values()),
+    ]
 
 
 def is_due(one: Certificate | None, now: float) -> bool:

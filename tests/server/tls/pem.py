@@ -102,4 +102,5 @@ class Authority:
         pair.key.write_bytes(
             key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         )
+        pair.key.chmod(0o600)
         return pair

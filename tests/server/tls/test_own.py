@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -101,6 +103,37 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     assert http_(store.port, "shop.gear.test")[:2] == (200, "hello 2\n")
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         https(secure, "shop.gear.test", ca.file)
+
+
+def test_a_port_that_another_program_has(store: Clone, ca: Authority) -> None:
+    pair = ca.give("www.gear.test")
+    words = ("tls", "set", "www.gear.test", "--cert", pair.cert, "--key", pair.key)
+    secure = port(store)
+    store.host.gear("tls", "remove", "www.gear.test")
+    with socket.create_server(("0.0.0.0", secure)):
+        said = store.host.gear(*words, code=1).err
+        assert f"port {secure} is held by python" in said
+        assert f"(pid {os.getpid()}, user root)" in said
+        assert "stop that program; nginx is to answer there" in said
+        # It is as before, and nothing waits for a certificate that was not taken.
+        assert http_(store.port, "www.gear.test")[:2] == (200, "hello 2\n")
+        assert store.gear("converge", "--json").json()[0]["steps"] == []
+        rows = {one["domain"]: one for one in store.host.gear("tls", "list", "--json").json()}
+        assert rows["www.gear.test"]["certificate"] is None
+    store.host.gear(*words)
+    assert https(secure, "www.gear.test", ca.file)[1] == "hello 2\n"
+
+
+def test_the_port_of_http_that_another_program_has(store: Clone) -> None:
+    store.gear("down")
+    with socket.create_server(("0.0.0.0", store.port)):
+        store.version("3")
+        said = store.refused()
+        assert f"port {store.port} is held by python" in said
+        assert f"(pid {os.getpid()}, user root)" in said
+    store.version("4")
+    store.push()
+    assert http_(store.port, "www.gear.test")[0] == 308
 
 
 def test_keys_are_for_their_owner_alone(store: Clone) -> None:

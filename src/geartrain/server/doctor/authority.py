@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -25,7 +24,7 @@ def authority(settings: Settings) -> Iterator[Finding]:
         with urllib.request.urlopen(who, timeout=SECONDS, context=trusted) as answer:  # noqa: S310 - the host's owner gave it
             date = answer.headers.get("Date", "")
     except (OSError, ValueError) as error:
-        why = str(error.reason if isinstance(error, urllib.error.URLError) else error)
+        why = str(error).removeprefix("<urlopen error ").removesuffix(">")
         by_clock = "not yet valid" in why or "has expired" in why
         yield Finding(
             what=f"{who}, which certificates are asked of, gives no answer: {why}",
