@@ -43,6 +43,7 @@ IMAGE = "nginx:latest"
 KEPT = 3
 LOG_SIZE = 50 * 2**20  # bytes of an access log, of which LOGS are kept besides
 LOGS = 5
+CPU_SHARES = 8192  # of which a container has 1024: an app that computes holds up no other's answers
 START_WITHIN = 15.0
 CONFIRM_WITHIN = 10.0
 AGAIN = 0.005
@@ -218,6 +219,7 @@ def compose_file(host: DockerHost, image: str) -> str:
         "entrypoint": ["nginx", "-p", folder, "-e", "stderr", "-c", f"{folder}/current/nginx.conf"],
         "command": [],
         "network_mode": "host",
+        "cpu_shares": CPU_SHARES,
         "restart": compose.ALWAYS,
         "stop_signal": "SIGQUIT",
         "stop_grace_period": "10s",
