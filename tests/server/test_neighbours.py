@@ -69,6 +69,8 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
             host.gear("app", "env", one.app, f"EDGE_PORT={port}")
             one.port = port
             text = (one.folder / "docker-compose.yml").read_text()
+            # Both have it, each its own.
+            more += '  redis: { image: "redis:7" }\n'
             one.write("docker-compose.yml", f"x-gear: {{domains: [{domain}]}}\n{text}{more}")
             one.version(name)
             one.push()
@@ -140,6 +142,42 @@ def flood(port: int, name: str, path: str, connections: int) -> Iterator[subproc
     finally:
         one.kill()
         one.communicate(timeout=20)
+
+
+REACH = """
+import socket, sys
+for place in sys.argv[1:]:
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1.5).close()
+        print(place, "yes")
+    except OSError:
+        print(place, "no")
+"""
+
+
+def addresses(app: Clone, port: int | str, service: str, key: str = "IPAddress") -> set[str]:
+    """Where a service's containers are, on all their networks."""
+    found = set()
+    for name in docker("ps", "--quiet", f"--filter=name={app.app}.*{service}").split():
+        template = f"{{{{range .NetworkSettings.Networks}}}}{{{{.{key}}}}} {{{{end}}}}"
+        found |= {f"{ip}:{port}" for ip in docker("inspect", f"--format={template}", name).split()}
+    assert found
+    return found
+
+
+def test_one_app_reaches_nothing_of_another(apps: Apps) -> None:
+    mine = addresses(apps.noisy, 8080, "web") | addresses(apps.noisy, 6379, "redis")
+    others = addresses(apps.calm, 8080, "web") | addresses(apps.calm, 6379, "redis")
+    # The edge's private address, on the machine's own addresses in those networks.
+    admin = apps.host.facts.admin
+    inner = addresses(apps.noisy, admin.rpartition(":")[2], "web", "Gateway")
+    others |= {admin, *(place for place in inner if place[0] != ":")}
+    done = apps.noisy.gear("exec", "web", "python", "-c", REACH, *mine, *others)
+    seen = dict(line.split() for line in done.out.splitlines())
+    web = addresses(apps.noisy, 8080, "web")
+    assert {seen[place] for place in web} == {"yes"}, "the question itself works"
+    assert {seen[place] for place in others} == {"no"}, seen
 
 
 def restarts(app: Clone, service: str) -> int:

@@ -118,8 +118,11 @@ def _say_certificates(app: ServerApp) -> bool:
     if app.host.facts.engine is not EngineKind.DOCKER:
         return False
     store = app.host.certificates
-    every = [name for name in certificates.domains(app) if not name.startswith("*")]
-    bare = [name for name in every if name not in store.find(every)]
+    every = certificates.domains(app)
+    found = store.find(every)
+    bare = [name for name in every if name not in found and not name.startswith("*")]
+    if wide := [name for name in every if name not in found and name.startswith("*")]:
+        note(f"  {', '.join(wide)}: on http; only `gear tls set` has a certificate for all below")
     if not bare:
         return False
     if store.settings().acme:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from geartrain import durable
 from geartrain.engine.certificates import Certificate, Source, Store
-from geartrain.errors import Exit, GearError
+from geartrain.errors import Exit, GearError, InvalidError
 from geartrain.server import certificates
 from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
@@ -78,12 +78,39 @@ def renew(
 
     Returns:
         Domain → why there is none, or "".
+
+    Raises:
+        InvalidError: a certificate cannot be asked for under one of these names.
+        GearError: somebody else has been asking for long.
     """
     store = host.certificates
     if host.facts.engine is not EngineKind.DOCKER or not store.settings().acme:
         return {}
+    _refuse(host, only)
     with _turn(store):
         return _renew(host, by, say, only)
+
+
+def _refuse(host: ServerHost, only: Collection[str]) -> None:
+    """Raise where a name is asked for that no certificate is to be had for."""
+    known = {row.domain: row for row in certificates.rows(host) if row.app} if only else {}
+    for name in only:
+        if name.startswith("*"):
+            raise InvalidError(
+                f"a certificate for {name} is not to be had by HTTP-01",
+                remedy=f"get one elsewhere: gear tls set {name} --cert FILE --key FILE",
+            )
+        if name not in known:
+            raise InvalidError(
+                f"no live app has the domain {name}",
+                remedy="a domain is claimed by x-gear.domains; `gear tls list` shows all",
+            )
+        one = known[name].certificate
+        if one is not None and one.source is Source.OWN:
+            raise InvalidError(
+                f"{name} has a certificate of your own, which nobody else renews",
+                remedy=f"gear tls set {name} with the next one, or gear tls remove {one.domain}",
+            )
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def serial(port: int, name: str) -> int:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=name) as link,
+        context.wrap_socket(plain, server_hostname=name or None) as link,
     ):
         return x509.load_der_x509_certificate(link.getpeercert(True) or b"").serial_number
 

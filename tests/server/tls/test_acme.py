@@ -195,6 +195,12 @@ def test_an_authority_on_a_bad_day(clone: Clone, pebble: Pebble, tmp_path: Path)
         found = clone.gear("doctor", "--server", code=4).out
         assert f"✗ this machine's clock is 3 days behind that of {one.url}/dir" in found
 
+        # Names that are not to be had.
+        said = clone.host.gear("tls", "renew", "*.gear.test", code=3).err
+        assert "a certificate for *.gear.test is not to be had by HTTP-01" in said
+        said = clone.host.gear("tls", "renew", "other.test", code=3).err
+        assert "no live app has the domain other.test" in said
+
         # It ends in ten days, and there is no other.
         one.ahead, one.until = 0.0, 10 * DAY
         clone.host.gear("tls", "renew", NAME)

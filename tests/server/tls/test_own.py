@@ -67,6 +67,16 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     status, _, headers = http_(store.port, "shop.gear.test", "/a%2Fb?c=1")
     assert (status, headers["Location"]) == (308, f"https://shop.gear.test:{secure}/a%2Fb?c=1")
     assert "Strict-Transport-Security" not in headers
+    # An authority's questions are answered on http all the same, and nothing beside them.
+    asked = store.host.folder / "edge" / "tls" / "public" / ".well-known" / "acme-challenge"
+    asked.mkdir(parents=True, exist_ok=True)
+    (asked / "token").write_text("token.print")
+    where = "/.well-known/acme-challenge"
+    assert http_(store.port, "shop.gear.test", f"{where}/token")[:2] == (200, "token.print")
+    assert http_(store.port, "shop.gear.test", f"{where}/none")[0] == 404
+    assert http_(store.port, "shop.gear.test", f"{where}/../../../settings.json")[0] == 400
+    assert http_(store.port, "shop.gear.test", f"{where}/../../settings.json")[0] == 308
+    assert http_(store.port, "other.test")[0] == 421
     # The other domain has none: it stays where it was, and is shown nobody else's.
     status, body, headers = http_(store.port, "www.gear.test")
     assert (status, body) == (200, "hello 1\n")
@@ -74,6 +84,8 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     for stranger in ("www.gear.test", "other.test"):
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
             https(secure, stranger, ca.file)
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        serial(secure, "")  # by address, without a name
 
     listed = store.host.gear("tls", "list", code=1)  # it ends in ten days
     assert "the certificate of shop.gear.test ends in 10 days" in listed.out

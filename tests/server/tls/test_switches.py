@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
 ]
 FULL = os.environ.get("GEAR_LOAD") == "full"
-SWITCHES = 100 if FULL else 8
+SWITCHES = int(os.environ.get("GEAR_LOAD_SWITCHES") or (100 if FULL else 8))
 
 
 @pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
