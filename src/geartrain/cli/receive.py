@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from geartrain.cli import caller
@@ -15,7 +16,16 @@ from geartrain.cli.progress import Progress
 from geartrain.engine.giving_way import give_way
 from geartrain.errors import GearError
 from geartrain.release.session import Session
-from geartrain.server import branch, certificates, client, detached, jobs, monitor, update
+from geartrain.server import (
+    branch,
+    certificates,
+    client,
+    detached,
+    jobs,
+    monitor,
+    pointing,
+    update,
+)
 from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
 from geartrain.server.presence import Presence
@@ -114,12 +124,19 @@ def _say_certificates(app: ServerApp) -> bool:
     if app.host.facts.engine is not EngineKind.DOCKER:
         return False
     store = app.host.certificates
-    every = [name for name in certificates.domains(app) if not name.startswith("*")]
-    bare = [name for name in every if name not in store.find(every)]
+    every = certificates.domains(app)
+    found = store.find(every)
+    bare = [name for name in every if name not in found and not name.startswith("*")]
+    if wide := [name for name in every if name not in found and name.startswith("*")]:
+        note(f"  {', '.join(wide)}: on http; only `gear tls set` has a certificate for all below")
     if not bare:
         return False
     if store.settings().acme:
         note(f"  {', '.join(bare)}: on http until the certificate is there; it is asked for now")
+        with ThreadPoolExecutor(len(bare)) as pool:
+            for name, where in zip(bare, pool.map(pointing.astray, bare), strict=True):
+                if where:
+                    note(f"  {name} {where}: it is on http until it leads here")
         return True
     note(f"  {', '.join(bare)}: on http; `gear tls settings --acme` and `gear tls set` end that")
     return False

@@ -18,6 +18,7 @@ from geartrain.cli.output import columns, paint
 from geartrain.release import health
 from geartrain.release.events import Event, What
 from geartrain.server import host as hosts
+from geartrain.server import renewal
 from geartrain.server.app import ServerApp
 from geartrain.server.host import ServerHost
 
@@ -85,7 +86,10 @@ def _of(app: ServerApp) -> Seen:
         return Seen(app=app.name, live=release.number, state="stopped")
     home.project = home.releases / str(release.number) / "src"
     engine = app.engine(home)
-    troubles = health.troubles(scaled(release, desired.replicas), engine.observe())
+    troubles = (
+        *health.troubles(scaled(release, desired.replicas), engine.observe()),
+        *renewal.troubles(app, time.time()),
+    )
     return Seen(
         app=app.name,
         live=release.number,

@@ -46,11 +46,13 @@ def tls_set(domain: str, cert: Path, key: Path, host_dir: Path | None, as_json: 
       gear tls set shop.example.com --cert fullchain.pem --key privkey.pem
     """
     host = _host(host_dir)
-    store = host.certificates
     domain = _domain(domain)
-    made = store.put(domain, cert.read_bytes(), key.read_bytes(), Source.OWN)
-    served = certificates.serve(host, domain, caller.name())
-    store.sweep()
+    if key.stat().st_mode & 0o077:
+        note(f"{key} can be read by others: chmod 600 {key}")
+    made, served = certificates.exchange(
+        host, domain, cert.read_bytes(), key.read_bytes(), Source.OWN, caller.name()
+    )
+    certificates.sweep(host)
     if as_json:
         print_json({"domain": domain, "apps": served, "until": made.until,
                     "fingerprint": made.fingerprint})  # fmt: skip
@@ -75,7 +77,7 @@ def tls_remove(domain: str, host_dir: Path | None, as_json: bool) -> None:
     if not host.certificates.forget(domain):
         raise InvalidError(f"there is no certificate for {domain}", remedy="gear tls list")
     served = certificates.serve(host, domain, caller.name())
-    host.certificates.sweep()
+    certificates.sweep(host)
     if as_json:
         print_json({"domain": domain, "apps": served})
     else:

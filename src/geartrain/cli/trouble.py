@@ -32,19 +32,10 @@ def tell(found: Place) -> None:
 
 def _certificates(app: ServerApp) -> None:
     """Say which of the certificates that the app needs end soon, or are not to be had."""
-    store, now = app.host.certificates, time.time()
-    late = [one for one in store.every().values() if one.ends_soon(now)]
-    failed = (store.folder / "tries.json").exists()
-    if not late and not failed:
-        return
-    from geartrain.server.certificates import domains
-    from geartrain.server.renewal import tries
+    if not (app.host.certificates.folder / "lock").exists():
+        return  # there was never one, and nothing more is to be loaded
+    from geartrain.server.renewal import troubles
 
     mark = paint("!", "red", sys.stderr, bold=True)
-    mine = domains(app)
-    for domain, one_try in tries(store).items():
-        if domain in mine:
-            note(f"{mark} no new certificate for {domain}: {one_try.why}")
-    for one in {c.fingerprint: c for c in store.find(mine).values()}.values():
-        if one.ends_soon(now):
-            note(f"{mark} {one.warning(now)}")
+    for one in troubles(app, time.time()):
+        note(f"{mark} {one}")

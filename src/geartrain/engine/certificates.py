@@ -17,7 +17,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 DAY = 86400.0
 WARN_BEFORE = 14 * DAY
+LEAST_BITS = 2048  # of RSA
+CURVES = ("secp256r1", "secp384r1")  # which every browser knows
 KEPT = 3  # earlier certificates of a domain, which older generations of nginx name
 
 
@@ -66,11 +68,16 @@ class Certificate(Struct, frozen=True, kw_only=True):
     before: tuple[str, ...] = ()  # fingerprints of those before it, the newest first
 
     def ends_soon(self, now: float) -> bool:
-        """True from 14 days before its end."""
-        return now > self.until - WARN_BEFORE
+        """True from 14 days before its end, and before its beginning, which a clock made wrong."""
+        return now > self.until - WARN_BEFORE or now < self.since
 
     def warning(self, now: float) -> str:
-        """What to say about its end, which is near or over."""
+        """What to say about its end, which is near or over, or its beginning."""
+        if now < self.since:
+            return (
+                f"the certificate of {self.domain} begins on {day(self.since)}, and this machine's"
+                f" clock says {day(now)}: set the clock right"
+            )
         days = (self.until - now) / DAY
         if days < 0:
             return f"the certificate of {self.domain} ended on {day(self.until)}"
@@ -174,6 +181,16 @@ class Store:
             self._write("certificates.json", {**known, domain: made})
         return made
 
+    def put_back(self, given: Certificate, before: Certificate | None) -> None:
+        """Serve a domain as before it was given a certificate, unless it has another by now."""
+        with self._turn():
+            known = self.every()
+            if known.get(given.domain) != given:
+                return
+            del known[given.domain]
+            rest = {given.domain: before} if before is not None else {}
+            self._write("certificates.json", {**known, **rest})
+
     def forget(self, domain: str) -> bool:
         """Serve a domain without its certificate; says whether there was one."""
         with self._turn():
@@ -184,10 +201,15 @@ class Store:
             self._write("certificates.json", known)
         return True
 
-    def sweep(self) -> None:
-        """Delete what no domain has, nor had lately. No running nginx may need it."""
+    def sweep(self, named: Collection[str] = ()) -> None:
+        """Delete what no domain has, nor had lately.
+
+        Args:
+            named: fingerprints that nginx's configuration names, and that are to stay.
+        """
         with self._turn():
             kept = {f for one in self.every().values() for f in (one.fingerprint, *one.before)}
+            kept |= {*named}
             folder = self.folder / "certificates"
             for place in folder.iterdir() if folder.is_dir() else ():
                 if place.name not in kept:
@@ -218,6 +240,8 @@ def read(domain: str, chain: bytes, key: bytes, source: Source) -> Certificate:
     first, private = _pair(chain, key)
     if private.public_key() != first.public_key():
         raise InvalidError("the key belongs to another certificate", remedy="give both of one pair")
+    if weak := _weak(private):
+        raise InvalidError(f"the key is {weak}", remedy="RSA of 2048 bits or more, or P-256")
     try:
         covered = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = tuple(name.lower() for name in covered.get_values_for_type(x509.DNSName))
@@ -244,6 +268,17 @@ def read(domain: str, chain: bytes, key: bytes, source: Source) -> Certificate:
         issuer=str(said[0].value) if said else first.issuer.rfc4514_string(),
         source=source,
     )
+
+
+def _weak(key: PrivateKeyTypes) -> str:
+    """Why clients or nginx do not take a key, or ""."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "" if key.key_size >= LEAST_BITS else f"RSA of {key.key_size} bits, which is too few"
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return "" if key.curve.name in CURVES else f"on the curve {key.curve.name}"
+    return "neither RSA nor on an elliptic curve of NIST's"
 
 
 def _library() -> ModuleType:
@@ -306,7 +341,9 @@ def served(store: Store, chosen: Mapping[str, str]) -> tuple[Served, ...]:
     for fingerprint in dict.fromkeys(chosen.values()):
         certificate, key = store.files(fingerprint)
         names = tuple(domain for domain, one in chosen.items() if one == fingerprint)
-        made.append(Served(certificate=str(certificate), key=str(key), names=names))
+        made.append(
+            Served(certificate=str(certificate), key=str(key), names=names, mark=fingerprint)
+        )
     return tuple(made)
 
 

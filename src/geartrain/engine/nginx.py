@@ -7,6 +7,7 @@ ends when its last request has.
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,12 @@ def generation(address: str) -> str:
         return ask("GET", ip, int(port), "/generation", "localhost")[1].strip()
     except OSError:
         return ""
+
+
+def openssl(said: str) -> tuple[int, int]:
+    """The version of OpenSSL that an nginx runs with, by its `-V`; (0, 0) for another library."""
+    found = re.findall(r"(?:built|running) with OpenSSL (\d+)\.(\d+)", said)
+    return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
 
 
 def verify(app: App, sites: Sequence[Site], listen: Mapping[int, Sequence[str]]) -> str:

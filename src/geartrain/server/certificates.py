@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
 from geartrain.app.release import Release
-from geartrain.engine.certificates import Certificate
+from geartrain.engine.certificates import Certificate, Source
+from geartrain.errors import GearError
 from geartrain.release import moves
 from geartrain.release.apply import Silent
 from geartrain.release.deploy import Cause
+from geartrain.render.nginx.shared import Claim
 from geartrain.server.app import ServerApp
 from geartrain.server.host import ServerHost
 
@@ -75,6 +78,73 @@ def serve(host: ServerHost, domain: str, by: str) -> list[str]:
             bring_about(app, by)
             names.append(app.name)
     return names
+
+
+def exchange(
+    host: ServerHost, domain: str, chain: bytes, key: bytes, source: Source, by: str
+) -> tuple[Certificate, list[str]]:
+    """Keep a certificate and have its apps served with it; the one before stays where that fails.
+
+    Args:
+        host: the host.
+        domain: the domain, or `*.` and one for all below it.
+        chain: PEM, the certificate itself first.
+        key: PEM, without a passphrase.
+        source: where it comes from.
+        by: who wants it.
+
+    Returns:
+        The certificate, and the names of the apps.
+
+    Raises:
+        GearError: it is not good for the domain, or nginx does not take it.
+    """
+    store = host.certificates
+    before = store.every().get(domain)
+    made = store.put(domain, chain, key, source)
+    try:
+        return made, serve(host, domain, by)
+    except BaseException:
+        store.put_back(made, before)
+        with contextlib.suppress(GearError):  # those that took it already
+            serve(host, domain, by)
+        raise
+
+
+def catch_up(host: ServerHost, by: str, say: Callable[[str], None]) -> None:
+    """Have those apps served with their certificates whose switch did not come to its end.
+
+    Args:
+        host: the host.
+        by: who wants it.
+        say: told what fails.
+    """
+    store = host.certificates
+    claims = _claims(host)
+    for app, release in live(host):
+        mine = claims.get(app.name)
+        there = store.find(release.app.policy.domains)
+        if mine is None or {d: c.fingerprint for d, c in there.items()} == mine.certificates:
+            continue
+        try:
+            bring_about(app, by)
+        except GearError as error:
+            say(f"{app.name}: {error.what}")
+
+
+def sweep(host: ServerHost) -> None:
+    """Delete the certificates that no domain has, nor had lately, and that nginx does not name."""
+    named = {one for claim in _claims(host).values() for one in claim.certificates.values()}
+    host.certificates.sweep(named)
+
+
+def _claims(host: ServerHost) -> dict[str, Claim]:
+    """What each app has of the edge; nothing before the first one."""
+    from geartrain.engine.docker import edge
+    from geartrain.engine.docker.host import DockerHost
+
+    own = DockerHost(host.folder)
+    return edge.claims(own) if own.exists() else {}
 
 
 def bring_about(app: ServerApp, by: str) -> None:

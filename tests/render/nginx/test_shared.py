@@ -14,12 +14,13 @@ from geartrain.app.model import App
 from geartrain.app.policy import Route
 from geartrain.app.routes import sites
 from geartrain.engine import authority
+from geartrain.engine.nginx import openssl
 from geartrain.render.files import File
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.shared import Claim, app_file, conflict, host_files
-from geartrain.render.nginx.tls import Served, Tls
+from geartrain.render.nginx.tls import OPTIONAL, Served, Tls
 
-from .apps import Golden, app, edge, web
+from .apps import Golden, app, edge, html, web
 from .live import test_config, write
 from .own_configs import HOST, moved
 
@@ -40,6 +41,11 @@ APPS: dict[str, App] = {
         domains=["safe.example.com", "www.example.com", "other.example.com"],
         hsts="180d",
     ),
+    "files": app(
+        edge(80, html("public"), static={"/media/": "files/media"}),
+        web(routes=[Route(path="/api", cache="90s", rate_limit="5/m")]),
+        domains=["files.example.com"],
+    ),
     "rest": app(edge(), web(routes=["/", Route(path="/api", strip=True)]), drain="30s"),
 }
 HERE = {
@@ -51,7 +57,12 @@ TLS = Tls(
     site=80,
     listen=("127.0.0.1:18443", "127.0.0.2:18443"),
     served=(
-        Served(certificate=PAIR[0], key=PAIR[1], names=("safe.example.com", "www.example.com")),
+        Served(
+            certificate=PAIR[0],
+            key=PAIR[1],
+            names=("safe.example.com", "www.example.com"),
+            mark="0a1b",
+        ),
     ),
     hsts=15552000,
 )
@@ -84,6 +95,7 @@ def tree(*names: str) -> dict[str, File]:
                 listen=binding.listen,
                 drain=drain,
                 tls=TLS.listen if tls else (),
+                certificates=dict.fromkeys(TLS.served[0].names, "0a1b") if tls else {},
             )
         )
     whole = Binding(listen={}, servers={}, root="/", generation="7-abc", **HERE)  # type: ignore[arg-type]
@@ -96,6 +108,7 @@ CASES = {
     "one": ("shop",),
     "domains": ("shop", "blog"),
     "all": ("shop", "blog", "rest"),
+    "whole": ("safe", "shop", "blog", "files", "rest"),
 }
 
 
@@ -126,6 +139,47 @@ def test_gixy_finds_nothing_of_medium_or_above(case: str, tmp_path: Path) -> Non
     argv = [GIXY, "-ll", "--skips", skips, write(tree(*CASES[case]), tmp_path)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("hybrid", [True, False])
+def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: Path) -> None:
+    long = ".".join(["a" * 60] * 4)
+    names = ("default", "hostnames", "include", "volatile", f"*.{long}", "*.a.test", "b.a.test")
+    chosen = dict.fromkeys(names, "0a1b")
+    claim = Claim(
+        app="shop", release=1, domains=names, tls=("127.0.0.1:18443",), certificates=chosen
+    )
+    whole = Binding(listen={}, servers={}, root="/", generation="7", hybrid=hybrid, **HERE)  # type: ignore[arg-type]
+    made = host_files([claim], whole)
+    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in made.items()}
+    (tmp_path / "conf" / "apps").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "conf" / "apps" / "shop.conf").write_text(
+        'server { listen 127.0.0.1:18080; set $gear_release ""; set $forwarded_prefix ""; }\n'
+    )
+    assert test_config(write(here, tmp_path / "conf")) == ""
+    curves = "ssl_ecdh_curve ?X25519MLKEM768:X25519:prime256v1:secp384r1;"
+    without = curves.replace("?X25519MLKEM768:", "")
+    assert [one for one in (curves, without) if one in made["nginx.conf"].text] == [
+        curves if hybrid else without
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("nginx version: nginx/1.31.3\nbuilt with OpenSSL 3.3.7 7 Apr 2026\n", (3, 3)),
+        ("built with OpenSSL 3.0.15 (running with OpenSSL 3.0.19 27 Jan 2026)", (3, 0)),
+        ("built with OpenSSL 3.3.2 3 Sep 2024 (running with OpenSSL 3.5.1 1 Jul 2025)", (3, 5)),
+        ("built with LibreSSL 4.0.0", (0, 0)),
+        ("built with OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)", (1, 1)),
+        ("", (0, 0)),
+    ],
+)
+def test_what_nginx_says_of_its_openssl(said: str, version: tuple[int, int]) -> None:
+    assert openssl(said) == version
+    assert (version >= OPTIONAL) == (version >= (3, 3))
 
 
 def test_https_and_http_cannot_share_a_port() -> None:

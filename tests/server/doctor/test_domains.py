@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from geartrain.engine.certificates import Certificate, Source, Store
 from geartrain.server.certificates import Row
-from geartrain.server.doctor.domains import domains
+from geartrain.server.doctor.domains import domains, keys
 from geartrain.server.doctor.finding import Finding
 from tests.cli.running import free_port
 
@@ -89,6 +90,30 @@ def test_a_domain_without_an_address(tmp_path: Path) -> None:
     assert first.what.startswith("shop.invalid has no address")
     assert "A or AAAA record" in first.remedy
     assert (second.what, second.ok) == ("shop.invalid has no certificate", False)
+
+
+def test_a_key_that_others_can_read(tmp_path: Path) -> None:
+    store = Store(tmp_path / "tls")
+    key = store.folder / "certificates" / "f" / "key.pem"
+    key.parent.mkdir(parents=True)
+    key.touch(0o600)
+    assert list(keys(store)) == []
+    key.chmod(0o640)
+    [found] = keys(store)
+    assert (found.ok, found.what) == (False, f"{key} can be read by others")
+    assert found.remedy.startswith(f"chmod 600 {key}")
+
+
+def test_a_certificate_that_begins_later(tmp_path: Path) -> None:
+    one = msgspec.structs.replace(of("a.test", 90 * DAY), app="")
+    assert one.certificate is not None
+    late = msgspec.structs.replace(one.certificate, since=20 * DAY)
+    row = msgspec.structs.replace(one, certificate=late)
+    [found] = domains([row], Store(tmp_path / "tls"), 2 * DAY)
+    assert found.what == (
+        "the certificate of a.test begins on 1970-01-21, and this machine's clock says"
+        " 1970-01-03: set the clock right"
+    )
 
 
 def test_a_certificate_that_ends_soon(tmp_path: Path) -> None:

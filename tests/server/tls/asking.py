@@ -14,6 +14,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from tests.server.tls.http2 import Link, NotTakenOnError
+
 
 def connect(port: int, name: str, ca: Path) -> http.client.HTTPConnection:
     """A connection over TLS to this machine, under a name that the certificate has to have."""
@@ -25,10 +27,12 @@ def connect(port: int, name: str, ca: Path) -> http.client.HTTPConnection:
     return link
 
 
-def https(port: int, name: str, ca: Path, path: str = "/") -> tuple[int, str, dict[str, str]]:
-    """Status, body and headers of one answer."""
+def https(
+    port: int, name: str, ca: Path, path: str = "/", host: str = ""
+) -> tuple[int, str, dict[str, str]]:
+    """Status, body and headers of one answer; `host` is asked for where it is another name."""
     with contextlib.closing(connect(port, name, ca)) as link:
-        link.request("GET", path)
+        link.request("GET", path, headers={"Host": host or name})
         answer = link.getresponse()
         return answer.status, answer.read().decode(), dict(answer.getheaders())
 
@@ -48,7 +52,7 @@ def serial(port: int, name: str) -> int:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=name) as link,
+        context.wrap_socket(plain, server_hostname=name or None) as link,
     ):
         return x509.load_der_x509_certificate(link.getpeercert(True) or b"").serial_number
 
@@ -58,17 +62,21 @@ class Load:
     """What came of requests over kept connections; a lost one is a failure."""
 
     answered: int = 0
+    sent_again: int = 0  # over HTTP/2, where the server said that it had not looked at it
     lost: list[str] = field(default_factory=list)
     connections: int = 0
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @contextlib.contextmanager
-def load(port: int, name: str, ca: Path, clients: int = 4) -> Iterator[Load]:
+def load(
+    port: int, name: str, ca: Path, clients: int = 4, *, http2: bool = False
+) -> Iterator[Load]:
     """Ask without pause over kept connections while the block runs."""
     seen, stop = Load(), threading.Event()
+    client = _client_of_http2 if http2 else _client
     threads = [
-        threading.Thread(target=_client, args=(seen, stop, port, name, ca)) for _ in range(clients)
+        threading.Thread(target=client, args=(seen, stop, port, name, ca)) for _ in range(clients)
     ]
     for one in threads:
         one.start()
@@ -114,3 +122,37 @@ def _client(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -
         if answer.getheader("Connection") == "close":
             link.close()
             link = None
+
+
+def _client_of_http2(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -> None:
+    """The same over HTTP/2: another connection when the server goes away."""
+    link = None
+    while not stop.is_set():
+        try:
+            if link is None:
+                link = Link(port, name, ca)
+                with seen.turn:
+                    seen.connections += 1
+            status, _ = link.get()
+        except NotTakenOnError:
+            with seen.turn:
+                seen.sent_again += 1
+            assert link is not None
+            link.close()
+            link = None
+            continue
+        except OSError as error:
+            with seen.turn:
+                seen.lost.append(repr(error))
+            link = None
+            continue
+        with seen.turn:
+            if status == "200":
+                seen.answered += 1
+            else:
+                seen.lost.append(status)
+        if link.goes_away:
+            link.close()
+            link = None
+    if link is not None:
+        link.close()

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from geartrain.engine.certificates import Store
 from geartrain.engine.docker.host import DockerHost
+from geartrain.server import renewal
 from tests.cli.running import free_port, until
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.pushing import GEAR, Clone, HostFolder, clone_of
 from tests.server.tls.asking import http_, load, serial
-from tests.server.tls.pem import Authority
+from tests.server.tls.fake_acme import fake
+from tests.server.tls.pem import DAY, Authority
 
 pytestmark = [
     pytest.mark.docker,
@@ -101,6 +104,7 @@ def pebble(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 def test_the_life_of_a_certificate(clone: Clone, pebble: Pebble) -> None:
     said = clone.push().err
     assert f"{NAME}: on http until the certificate is there; it is asked for now" in said
+    assert f"{NAME} has no address: it is on http until it leads here" in said
     secure = clone.host.gear("tls", "settings", "--json").json()["port"]
     until(lambda: http_(clone.port, NAME)[0] == 308, "it is on https")
     first = serial(secure, NAME)
@@ -121,9 +125,88 @@ def test_the_life_of_a_certificate(clone: Clone, pebble: Pebble) -> None:
     assert serial(secure, NAME) == second
     assert f"no new certificate for {NAME}" in clone.gear("ps").err
 
+    assert f"no new certificate for {NAME}" in clone.gear("releases").err
+    shown = clone.host.gear("status", code=1).out
+    assert f"no new certificate for {NAME}: {NAME} does not lead here: it has no address" in shown
+
+    # Two at once: one asks, the other finds that nothing is to be done.
+    urllib.request.urlopen(f"{pebble.names}/clear-servfail", lost, timeout=10).close()
+    clone.host.gear("tls", "remove", NAME)
+    clone.host.gear("tls", "renew", NAME)  # forgets the failure
+    clone.host.gear("tls", "remove", NAME)
+    both = [start(clone, "tls", "renew") for _ in range(2)]
+    told = {"".join(one.communicate(timeout=120)) for one in both}
+    assert told == {f"{NAME}: has a new certificate\n", "nothing is due\n"}
+    second = serial(secure, NAME)
+
     # An authority that is away: the certificate that is there goes on.
     pebble.process.kill()
     pebble.process.wait(20)
     failed = clone.host.gear("tls", "renew", NAME, code=1)
     assert f"{NAME}: {pebble.directory} cannot be asked: ConnectionError" in failed.err
     assert serial(secure, NAME) == second
+    done = clone.gear("doctor", "--server", code=4).out
+    assert f"✗ {pebble.directory}, which certificates are asked of, gives no answer: " in done
+
+
+def start(clone: Clone, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*GEAR, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=clone.host.environment(),
+    )  # fmt: skip
+
+
+def test_an_authority_on_a_bad_day(clone: Clone, pebble: Pebble, tmp_path: Path) -> None:
+    ca = Authority(tmp_path)
+    secure = clone.host.gear("tls", "settings", "--json").json()["port"]
+    with fake(ca) as one:
+        clone.host.gear("tls", "settings", "--directory", f"{one.url}/dir")
+        clone.host.gear("tls", "remove", NAME)
+
+        # A rate limit: http goes on, and nobody is asked before the time that was told.
+        one.limited = "7200"
+        began = time.time()
+        failed = clone.host.gear("tls", "renew", NAME, code=1).err
+        assert f"{NAME}: {one.url}/dir takes no more requests for now: too many" in failed
+        assert http_(clone.port, NAME)[0] == 200
+        assert renewal.tries(Store(clone.host.folder / "edge" / "tls"))[NAME].again >= began + 7200
+        asked = len(one.asked)
+        assert clone.host.gear("tls", "renew").out == "nothing is due\n"
+        assert len(one.asked) == asked
+        assert f"no new certificate for {NAME}" in clone.gear("ps").err
+
+        # By name it is tried at once. One that was killed while it asked holds up nobody.
+        one.limited, one.hangs = "", True
+        asking = start(clone, "tls", "renew", NAME)
+        until(lambda: len(one.asked) > asked, "it asks")
+        asking.kill()
+        asking.communicate(timeout=20)
+        one.hangs = False
+        clone.host.gear("tls", "renew", NAME)
+        first = serial(secure, NAME)
+        assert "no new certificate" not in clone.gear("ps").err
+
+        # A clock that is days behind: the certificate that is there goes on.
+        one.ahead = 3 * 86400.0
+        failed = clone.host.gear("tls", "renew", NAME, code=1).err
+        assert f"{NAME}: this machine's clock is 3 days behind that of {one.url}/dir" in failed
+        assert "set the clock right: sudo timedatectl set-ntp true" in failed
+        assert serial(secure, NAME) == first
+        found = clone.gear("doctor", "--server", code=4).out
+        assert f"✗ this machine's clock is 3 days behind that of {one.url}/dir" in found
+
+        # Names that are not to be had.
+        said = clone.host.gear("tls", "renew", "*.gear.test", code=3).err
+        assert "a certificate for *.gear.test is not to be had by HTTP-01" in said
+        said = clone.host.gear("tls", "renew", "other.test", code=3).err
+        assert "no live app has the domain other.test" in said
+
+        # It ends in ten days, and there is no other.
+        one.ahead, one.until = 0.0, 10 * DAY
+        clone.host.gear("tls", "renew", NAME)
+        assert f"the certificate of {NAME} ends in 10 days" in clone.gear("ps").err
+        assert f"the certificate of {NAME} ends in 10 days" in clone.host.gear("status", code=1).out
+        assert (
+            f"the certificate of {NAME} ends in 10 days"
+            in clone.host.gear("tls", "list", code=1).out
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -65,6 +67,16 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     status, _, headers = http_(store.port, "shop.gear.test", "/a%2Fb?c=1")
     assert (status, headers["Location"]) == (308, f"https://shop.gear.test:{secure}/a%2Fb?c=1")
     assert "Strict-Transport-Security" not in headers
+    # An authority's questions are answered on http all the same, and nothing beside them.
+    asked = store.host.folder / "edge" / "tls" / "public" / ".well-known" / "acme-challenge"
+    asked.mkdir(parents=True, exist_ok=True)
+    (asked / "token").write_text("token.print")
+    where = "/.well-known/acme-challenge"
+    assert http_(store.port, "shop.gear.test", f"{where}/token")[:2] == (200, "token.print")
+    assert http_(store.port, "shop.gear.test", f"{where}/none")[0] == 404
+    assert http_(store.port, "shop.gear.test", f"{where}/../../../settings.json")[0] == 400
+    assert http_(store.port, "shop.gear.test", f"{where}/../../settings.json")[0] == 308
+    assert http_(store.port, "other.test")[0] == 421
     # The other domain has none: it stays where it was, and is shown nobody else's.
     status, body, headers = http_(store.port, "www.gear.test")
     assert (status, body) == (200, "hello 1\n")
@@ -72,6 +84,8 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     for stranger in ("www.gear.test", "other.test"):
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
             https(secure, stranger, ca.file)
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        serial(secure, "")  # by address, without a name
 
     listed = store.host.gear("tls", "list", code=1)  # it ends in ten days
     assert "the certificate of shop.gear.test ends in 10 days" in listed.out
@@ -101,6 +115,37 @@ def test_the_life_of_a_certificate(store: Clone, ca: Authority) -> None:
     assert http_(store.port, "shop.gear.test")[:2] == (200, "hello 2\n")
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         https(secure, "shop.gear.test", ca.file)
+
+
+def test_a_port_that_another_program_has(store: Clone, ca: Authority) -> None:
+    pair = ca.give("www.gear.test")
+    words = ("tls", "set", "www.gear.test", "--cert", pair.cert, "--key", pair.key)
+    secure = port(store)
+    store.host.gear("tls", "remove", "www.gear.test")
+    with socket.create_server(("0.0.0.0", secure)):
+        said = store.host.gear(*words, code=1).err
+        assert f"port {secure} is held by python" in said
+        assert f"(pid {os.getpid()}, user root)" in said
+        assert "stop that program; nginx is to answer there" in said
+        # It is as before, and nothing waits for a certificate that was not taken.
+        assert http_(store.port, "www.gear.test")[:2] == (200, "hello 2\n")
+        assert store.gear("converge", "--json").json()[0]["steps"] == []
+        rows = {one["domain"]: one for one in store.host.gear("tls", "list", "--json").json()}
+        assert rows["www.gear.test"]["certificate"] is None
+    store.host.gear(*words)
+    assert https(secure, "www.gear.test", ca.file)[1] == "hello 2\n"
+
+
+def test_the_port_of_http_that_another_program_has(store: Clone) -> None:
+    store.gear("down")
+    with socket.create_server(("0.0.0.0", store.port)):
+        store.version("3")
+        said = store.refused()
+        assert f"port {store.port} is held by python" in said
+        assert f"(pid {os.getpid()}, user root)" in said
+    store.version("4")
+    store.push()
+    assert http_(store.port, "www.gear.test")[0] == 308
 
 
 def test_keys_are_for_their_owner_alone(store: Clone) -> None:

@@ -43,7 +43,7 @@ def test_fourteen_days_before_the_end_it_is_told() -> None:
             messages.Error.with_code("rejectedIdentifier", detail="policy"),
             "https://ca.test/dir refuses: policy",
         ),
-        (errors.TimeoutError(), "https://ca.test/dir gave no certificate: TimeoutError"),
+        (errors.TimeoutError(), "https://ca.test/dir did not decide about a.test within 90 s"),
     ],
 )
 def test_an_authority_s_errors_are_told(error: Exception, said: str) -> None:

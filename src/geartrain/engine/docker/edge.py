@@ -36,12 +36,14 @@ from geartrain.render import compose, containers
 from geartrain.render.files import File
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.shared import Claim, conflict, host_files
+from geartrain.render.nginx.tls import OPTIONAL
 
 NAME = "edge"
 IMAGE = "nginx:latest"
 KEPT = 3
 LOG_SIZE = 50 * 2**20  # bytes of an access log, of which LOGS are kept besides
 LOGS = 5
+CPU_SHARES = 8192  # of which a container has 1024: an app that computes holds up no other's answers
 START_WITHIN = 15.0
 CONFIRM_WITHIN = 10.0
 AGAIN = 0.005
@@ -123,9 +125,18 @@ def prepare(host: DockerHost, claim: Claim, text: str | None) -> str:
         tree[f"apps/{one.app}.json"] = File(0o644, msgspec.json.encode(one).decode())
     key = hashlib.sha256(repr(sorted((p, f.text) for p, f in tree.items())).encode()).hexdigest()
     name = f"{claim.app}-{claim.release}-{key[:8]}"
-    tree |= host_files(all_claims, binding(host, name))
+    hybrid = not any(one.tls for one in all_claims) or _hybrid(host)
+    tree |= host_files(all_claims, binding(host, name, hybrid=hybrid))
     _write(host.edge, name, tree)
     return name
+
+
+def _hybrid(host: DockerHost) -> bool:
+    """Whether the nginx that runs takes groups that it may not know: images bring many."""
+    try:
+        return nginx.openssl(api.execute(name_of(host), ("nginx", "-V"))[1]) >= OPTIONAL
+    except GearError:  # the last app is taken away from an edge that does not run
+        return False
 
 
 def _write(folder: Path, name: str, tree: Mapping[str, File]) -> None:
@@ -208,6 +219,7 @@ def compose_file(host: DockerHost, image: str) -> str:
         "entrypoint": ["nginx", "-p", folder, "-e", "stderr", "-c", f"{folder}/current/nginx.conf"],
         "command": [],
         "network_mode": "host",
+        "cpu_shares": CPU_SHARES,
         "restart": compose.ALWAYS,
         "stop_signal": "SIGQUIT",
         "stop_grace_period": "10s",

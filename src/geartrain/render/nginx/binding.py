@@ -40,6 +40,8 @@ class Binding(Struct, frozen=True, kw_only=True):
     """Host names answered beside the app's domains, such as `localhost` on a laptop."""
     challenges: str = ""
     """Absolute folder of the answers to a certificate authority's questions, if any are given."""
+    hybrid: bool = True
+    """Whether this nginx can be offered a key exchange that it may not know (`tls.OPTIONAL`)."""
     keepalive_min: float = 2.5
     """Seconds for which idle connections of an old worker go on after a reload.
 

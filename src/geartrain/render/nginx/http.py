@@ -112,6 +112,8 @@ def _basics(app: App, binding: Binding, longest: int, serves: bool) -> list[str]
         "default_type application/octet-stream;",
         "types_hash_max_size 4096;",
         f"server_names_hash_bucket_size {bucket};",
+        # What is of the usual size need not be said; it is to stand before the first `map`.
+        *([f"map_hash_bucket_size {bucket};"] if bucket > 64 else []),
         "server_tokens off;",
         "absolute_redirect off;",
         "",

@@ -21,7 +21,7 @@ from geartrain.render.nginx.edge import admin_server, main_settings
 from geartrain.render.nginx.http import http_settings
 from geartrain.render.nginx.mime import MIME_TYPES
 from geartrain.render.nginx.sites import app_parts, stranger
-from geartrain.render.nginx.tls import HSTS, Tls, strangers, tls_settings
+from geartrain.render.nginx.tls import HSTS, Tls, shown, strangers, tls_settings
 from geartrain.render.nginx.words import block, time
 
 RELEASE = "$gear_release"  # `shop 42`, in the access log and the cache's keys
@@ -111,6 +111,7 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
     shortest = App(name="host", services={}, policy=AppPolicy(drain=_duration(min(drains))))
     names = max((len(domain) for claim in claims for domain in claim.domains), default=0)
     secure = sorted({address for claim in claims for address in claim.tls})
+    chosen = {domain: one for claim in claims for domain, one in claim.certificates.items()}
     parts = [
         [f"# Written by Geartrain for {binding.generation}; changes are lost at the next release."],
         main_settings(longest, binding),
@@ -129,7 +130,8 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
                 f"add_header Strict-Transport-Security {HSTS} always;",
                 "include apps/*.conf;",
             ],
-            tls_settings() if secure else [],
+            tls_settings(hybrid=binding.hybrid) if secure else [],
+            shown(chosen) if secure else [],
             strangers(secure) if secure else [],
             *(stranger([address]) for address in _left(claims)),
             admin_server(binding.admin, binding.generation),

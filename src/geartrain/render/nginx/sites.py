@@ -18,6 +18,7 @@ from geartrain.render.nginx.servers import server_words
 from geartrain.render.nginx.tls import (
     Tls,
     challenges,
+    covered,
     identity,
     insist,
     redirect,
@@ -62,7 +63,7 @@ def app_parts(
     return [
         [f"limit_req_zone $binary_remote_addr zone={zone}:2m rate={rate};"
          for zone, rate in ((z, _rate(sites, k)) for k, z in names.zones.items())],
-        tls_settings() if tls and alone else [],
+        tls_settings(hybrid=binding.hybrid) if tls and alone else [],
         *(strip_map(path) for path in dict.fromkeys(one.path for one in asked if one.strip)),
         *(upstream(group, binding.servers.get(n, ())) for n, group in names.groups.items()),
         *(
@@ -138,7 +139,7 @@ def _servers(
             names_here = " ".join(answers)
             servers.append(redirect(listens, names_here, tls, asked))
             shown = [*tls_listens(tls.listen), f"server_name {names_here};", *identity(one)]
-            servers.append(block("server", shown, [*own, *insist(tls)], *body))
+            servers.append(block("server", shown, [*own, *covered(one), *insist(tls)], *body))
     if left := [name for name in every if name not in secured]:
         mark = "" if alone or site.domains else " default_server"
         shown = [*(f"listen {address}{mark};" for address in listens),

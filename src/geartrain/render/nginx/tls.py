@@ -5,7 +5,7 @@ Mozilla's "Server Side TLS", intermediate profile, in nginx's words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from posixpath import isabs
 
 from msgspec import Struct
@@ -20,10 +20,14 @@ CIPHERS = (
     *("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
     *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
 )
-# An OpenSSL that does not know a group leaves out those with a `?` (SSL_CTX_set1_groups_list(3)).
-CURVES = ("?X25519MLKEM768", "X25519", "prime256v1", "secp384r1")
+CURVES = ("X25519", "prime256v1", "secp384r1")
+# The profile's version 6.0, for an OpenSSL of 3.5 or newer. Those from 3.3 on leave out a group
+# with a `?` that they do not know; older ones refuse it (SSL_CTX_set1_groups_list(3)).
+HYBRID = "?X25519MLKEM768"
+OPTIONAL = (3, 3)
 CHALLENGES = "/.well-known/acme-challenge/"  # RFC 8555, 8.3
 HSTS = "$strict_transport"
+SHOWN = "$certificate_shown"
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -39,6 +43,8 @@ class Served(Struct, frozen=True, kw_only=True):
     """Absolute path of its private key (PEM)."""
     names: tuple[str, ...] = ()
     """Empty for all that the site answers to."""
+    mark: str = ""
+    """Names it among those of other apps, in letters and digits."""
 
     def __post_init__(self) -> None:
         for path in (self.certificate, self.key):
@@ -70,13 +76,14 @@ class Tls(Struct, frozen=True, kw_only=True):
                 raise InvalidError(f"{address!r} is not an address:port")
 
 
-def tls_settings() -> list[str]:
+def tls_settings(*, hybrid: bool = True) -> list[str]:
     """Write what all servers with TLS share; it stands in `http`."""
+    curves = (HYBRID, *CURVES) if hybrid else CURVES
     return [
         "# Mozilla's intermediate profile: every browser of the last ten years.",
         "ssl_protocols TLSv1.2 TLSv1.3;",
         f"ssl_ciphers {':'.join(CIPHERS)};",
-        f"ssl_ecdh_curve {':'.join(CURVES)};",
+        f"ssl_ecdh_curve {':'.join(curves)};",
         "ssl_prefer_server_ciphers off;",
         "ssl_session_cache shared:tls:10m;",
         "ssl_session_timeout 1d;",
@@ -98,6 +105,32 @@ def identity(served: Served) -> list[str]:
         f"ssl_certificate {word(served.certificate, 'path')};",
         f"ssl_certificate_key {word(served.key, 'path')};",
     ]
+
+
+def shown(chosen: Mapping[str, str]) -> list[str]:
+    """Write which certificate a connection was shown, by the name that it was opened under.
+
+    Args:
+        chosen: domain → the certificate's mark.
+    """
+    return block(
+        f"map $ssl_server_name {SHOWN}",
+        ["hostnames;", 'default "";', *(f"{_plain(d)} {m};" for d, m in sorted(chosen.items()))],
+    )
+
+
+def _plain(domain: str) -> str:
+    """A domain in a `map`, whose own words are told apart from values by a backslash."""
+    return f"\\{domain}" if domain in ("default", "hostnames", "include", "volatile") else domain
+
+
+def covered(served: Served) -> list[str]:
+    """Write that a certificate's names are answered only where it was shown (RFC 9110, 15.5.20).
+
+    A browser may use a connection for every name of the certificate that it was
+    shown; nobody may for a name that another certificate is served for.
+    """
+    return [f'if ({SHOWN} != "{served.mark}") {{ return 421; }}'] if served.mark else []
 
 
 def insist(tls: Tls) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import secrets
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from geartrain.engine.certificates import Store
+from geartrain.server import pointing
 from geartrain.server.certificates import Row
 from geartrain.server.doctor.finding import Finding
 
@@ -33,6 +33,17 @@ def domains(rows: list[Row], store: Store, now: float, port: int = 80) -> list[F
     return [*found, *(_certificate(row, store, now) for row in rows)]
 
 
+def keys(store: Store) -> Iterator[Finding]:
+    """Which private keys others than the host's owner can read."""
+    for path in sorted((store.folder / "certificates").glob("*/key.pem")):
+        if path.stat().st_mode & 0o077:
+            yield Finding(
+                what=f"{path} can be read by others",
+                ok=False,
+                remedy=f"chmod 600 {path}, and a new key if others were on this machine",
+            )
+
+
 @contextmanager
 def _file(store: Store) -> Iterator[tuple[str, str]]:
     """A file of random content where those are that prove a domain to a certificate's issuer."""
@@ -50,15 +61,14 @@ def _file(store: Store) -> Iterator[tuple[str, str]]:
 def _leads_here(domain: str, name: str, text: str, port: int) -> Finding | None:
     if domain.startswith("*."):
         return None
-    try:
-        known = socket.getaddrinfo(domain, port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    found = pointing.addresses(domain)
+    if not found:
         return Finding(
-            what=f"{domain} has no address: {error.strerror or error}",
+            what=f"{domain} {pointing.told(domain)}",
             ok=False,
             remedy="an A or AAAA record at whoever keeps the domain's DNS",
         )
-    addresses = ", ".join(sorted({str(one[4][0]) for one in known}))
+    addresses = ", ".join(found)
     why = _asked(domain, f"/.well-known/acme-challenge/{name}", text, port)
     return Finding(
         what=f"{domain} ({addresses}) leads " + (f"elsewhere: {why}" if why else "here"),

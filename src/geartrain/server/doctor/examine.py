@@ -9,7 +9,8 @@ from pathlib import Path
 from geartrain.errors import GearError
 from geartrain.server import certificates, halting
 from geartrain.server.doctor import machine
-from geartrain.server.doctor.domains import domains
+from geartrain.server.doctor.authority import authority
+from geartrain.server.doctor.domains import domains, keys
 from geartrain.server.doctor.finding import Finding
 from geartrain.server.host import EngineKind, ServerHost
 
@@ -49,4 +50,6 @@ def examine(host: ServerHost) -> Iterator[Finding]:
             ok=False,
             remedy="gear converge --all",
         )
+    yield from authority(host.certificates.settings())
+    yield from keys(host.certificates)
     yield from domains(certificates.rows(host), host.certificates, time.time(), port)
