@@ -61,7 +61,7 @@ def acme(folder: Path) -> Iterator[Acme]:
     config = {
         "listenAddress": f"{here}:{asked}", "managementListenAddress": f"127.0.0.1:{manage}",
         "certificate": str(pair.cert), "privateKey": str(pair.key),
-        "httpPort": 80, "tlsPort": 443,
+        "httpPort": 80, "tlsPort": 443, "certificateValidityPeriod": 90 * 86400,
     }  # fmt: skip
     file = folder / "pebble.json"
     file.write_text(json.dumps({"pebble": config}))

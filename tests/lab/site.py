@@ -95,9 +95,11 @@ class Site:
         except OSError:
             return False
 
-    def ask(self, method: str = "GET", path: str = "/", body: str | None = None) -> tuple[int, str]:
+    def ask(
+        self, method: str = "GET", path: str = "/", body: str | None = None, patience: float = 10
+    ) -> tuple[int, str]:
         """One request over https, with the certificate verified."""
-        link = connect(443, DOMAIN, self.authority.root, self.address)
+        link = connect(443, DOMAIN, self.authority.root, self.address, patience)
         with contextlib.closing(link):
             link.request(method, path, body)
             answer = link.getresponse()
@@ -143,7 +145,8 @@ class Site:
 
         def whole() -> int:
             done = self.laptop.gear("status", "--json", code=None)
-            seen = done.json()[0] if done.code == 0 else {"state": ""}
+            apps = {one["app"]: one for one in done.json()} if done.code == 0 else {}
+            seen = apps.get(APP, {"state": ""})
             live = int(seen.get("live") or 0)
             if seen["state"] != "ok" or self.get("/release") != (200, f'{{"release": {live}}}\n'):
                 return 0

@@ -67,7 +67,7 @@ def test_the_power_is_cut_while_a_push_is_at_work(site: Site, table: Table) -> N
         versions = [site.commit_of(site.settled())]
         moment = dice.uniform(0, 1.1 * takes)
 
-        def off(moment: float = moment) -> None:
+        def off(moment: float = moment, versions: list[str] = versions) -> None:
             versions.append(site.new_version())
             push = site.laptop.start("git", "push", "live", "main", cwd=site.clone.folder)
             time.sleep(moment)  # the moment is what is tried, whatever goes on in it
