@@ -25,9 +25,9 @@ _PROGRAMS = (
 )
 _AROUND = (
     *("; {}", "&& {}", "|| {}", "| {}", "& {}", "$({})", "`{}`", "\n{}", "\r\n{}", "> /tmp/{}"),
-    *("'; {} #", "\"; {} #", "\\; {}", "%0a{}", "${{IFS}}{}", "<({})", "{{{},}}", "\x00".join(["", ""])),
-    *("$'\\x00'{}", "\\0{}", "\t{}", "\x1b]0;{}\x07", "\u2028{}", "\x7f{}", "..;{}", "*{}", "~{}"),
-)  # fmt: skip
+    *("'; {} #", '"; {} #', "\\; {}", "%0a{}", "${{IFS}}{}", "<({})", "{{{},}}", "\0{}", "\\0{}"),
+    *("$'\\x00'{}", "\t{}", "\x1b]0;{}\x07", "\u2028{}", "\x7f{}", "..;{}", "*{}", "~{}"),
+)
 _READS = ("ps", "logs", "releases", "show", "wait", "doctor", "host key", "status")
 _CHANGES = (
     *("restart", "down", "rollback", "scale web=9", "converge", "exec web id", "run web id"),
@@ -100,11 +100,11 @@ def _other(dice: random.Random) -> str:
     return dice.choice(_OTHER)
 
 
-def _long(dice: random.Random) -> str:
+def _long(dice: random.Random) -> bytes:
     filler = dice.choice(("A", "-", "/..", "$(id)", "'", " a", "é", "--app=vault "))
     size = dice.choice((8_000, 8_192, 8_193, LONG))
     head = dice.choice(("gear ps ", "gear logs --app ", "git-upload-pack ", ""))
-    return head + (filler * size)[:size]
+    return (head + filler * size).encode()[:size]
 
 
 def _bytes(dice: random.Random) -> bytes:

@@ -26,7 +26,7 @@ find /var/lib/geartrain -type f ! -name audit.log ! -name 'keys.lock' ! -path '*
     -exec sha256sum {{}} + | sort
 find /var/lib/geartrain /tmp /root /home -printf '%p %u %m %l\\n' | grep -v 'systemd-private' | sort
 docker ps --all --no-trunc --format '{{{{.ID}}}} {{{{.Names}}}}' | sort
-docker ps --quiet --no-trunc | xargs docker inspect --format '{{{{.Id}}}} {{{{.State.StartedAt}}}}' | sort
+docker ps -q | xargs docker inspect --format '{{{{.Id}}}} {{{{.State.StartedAt}}}}' | sort
 docker images --no-trunc --quiet | sort
 find / -xdev -name '{CANARY}*'
 cat /etc/passwd /etc/shadow
