@@ -255,20 +255,34 @@ class Units:
             or machine.says("systemctl", "is-active", name) != "active"
         ]  # fmt: skip
 
+    def _old(self, machine: Machine) -> bool:
+        """Whether the watcher that runs is of another version: it works in that one's folder."""
+        pid = machine.says("systemctl", "show", "--property=MainPID", "--value", systemd.WATCH)
+        if pid in ("", "0"):
+            return False
+        return machine.says("readlink", f"/proc/{pid}/cwd") != machine.says(
+            "readlink", layout.CURRENT
+        )
+
     def lacking(self, machine: Machine) -> str:
         """Which are not as they should be."""
         stale = self._stale(machine)
         off = [name for name in self._off(machine) if name not in stale]
         said = [f"write {', '.join(stale)}"] if stale else []
-        return "; ".join([*said, *([f"enable {', '.join(off)}"] if off else [])])
+        said += [f"enable {', '.join(off)}"] if off else []
+        said += [f"restart {systemd.WATCH}"] if self._old(machine) else []
+        return "; ".join(said)
 
     def do(self, machine: Machine) -> None:
         """Write and start them. One that runs already is not stopped: that would stop the apps."""
-        for name in self._stale(machine):
+        stale = self._stale(machine)
+        for name in stale:
             file = self._files[name]
             machine.write(layout.UNITS / name, file.text, file.mode)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=APT)
+        if systemd.WATCH in stale or self._old(machine):
+            machine.run("systemctl", "restart", systemd.WATCH, timeout=180)
 
 
 def steps(system: System, payload: Payload) -> tuple[Step, ...]:
