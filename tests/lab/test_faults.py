@@ -16,12 +16,12 @@ from tests.lab.site import Site
 from tests.lab.table import Table
 
 CONTAINERS = ("postgres", "redis", "backend")
-UNITS = {"dockerd": "docker", "containerd": "containerd"}
+UNITS = {"dockerd": "docker", "containerd": "containerd", "the watcher": "geartrain-watch"}
 
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[Table]:
-    made = Table("kill -9 of", "requests", "lost", "answers again, s", "all as it should be, s")
+    made = Table("kill -9", "requests", "lost", "answers again, s", "all as it should be, s")
     yield made
     made.show()
 
@@ -62,10 +62,12 @@ def _is_over(site: Site, pid: str) -> bool:
 
 
 @pytest.mark.parametrize("what", UNITS)
-def test_containers_outlive_their_daemons(site: Site, table: Table, what: str) -> None:
-    unit = UNITS[what]
-    assert recovers(site, table, what, pid_of_unit(site, unit)) == []
-    until(lambda: site.laptop.root(f"systemctl is-active {unit}", code=None).code == 0, what)
+def test_containers_outlive_what_started_them(site: Site, table: Table, what: str) -> None:
+    """Names are looked up at the daemon, so an answer that takes none is asked for."""
+    pid = pid_of_unit(site, UNITS[what])
+    assert recovers(site, table, what, pid, path="/release") == []
+    active = f"systemctl is-active {UNITS[what]}"
+    until(lambda: site.laptop.root(active, code=None).code == 0, f"{what} is back")
 
 
 @pytest.mark.parametrize("service", CONTAINERS)
@@ -73,6 +75,16 @@ def test_a_container_that_dies_is_started_again(site: Site, table: Table, servic
     rows = site.rows()
     recovers(site, table, service, pid_in_docker(site, f"geartrain.service={service}"))
     assert site.rows() == rows
+
+
+def test_a_web_instance_that_hangs_is_restarted(site: Site, table: Table) -> None:
+    first = pid_in_docker(site, "geartrain.service=backend")
+    pids = site.laptop.root(f"echo {first} $(pgrep --parent {first})").out.split()
+    assert len(pids) == 2, "its own first process, and the app"
+    lost = recovers(site, table, "SIGSTOP: a web instance", pids[-1], "STOP")
+    assert lost, "it did not hang"
+    newest = site.clone.events()[0]
+    assert (newest["what"], newest["service"]) == ("restarted", "backend")
 
 
 def test_the_edge_is_started_again(site: Site, table: Table) -> None:
