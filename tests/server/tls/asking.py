@@ -17,12 +17,14 @@ from cryptography import x509
 from tests.server.tls.http2 import Link, NotTakenOnError
 
 
-def connect(port: int, name: str, ca: Path) -> http.client.HTTPConnection:
-    """A connection over TLS to this machine, under a name that the certificate has to have."""
+def connect(
+    port: int, name: str, ca: Path, address: str = "127.0.0.1", patience: float = 10
+) -> http.client.HTTPConnection:
+    """A connection over TLS to a machine, under a name that the certificate has to have."""
     context = ssl.create_default_context(cafile=str(ca))
     context.set_alpn_protocols(["http/1.1"])
-    link = http.client.HTTPConnection(name, port, timeout=10)
-    plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+    link = http.client.HTTPConnection(name, port, timeout=patience)
+    plain = socket.create_connection((address, port), timeout=patience)
     link.sock = context.wrap_socket(plain, server_hostname=name)
     return link
 
@@ -46,12 +48,12 @@ def http_(port: int, name: str, path: str = "/") -> tuple[int, str, dict[str, st
         return answer.status, answer.read().decode(), dict(answer.getheaders())
 
 
-def serial(port: int, name: str) -> int:
+def serial(port: int, name: str, address: str = "127.0.0.1") -> int:
     """The serial number of the certificate that is shown for a name, whoever signed it."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection((address, port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=name or None) as link,
     ):
         return x509.load_der_x509_certificate(link.getpeercert(True) or b"").serial_number
@@ -70,13 +72,20 @@ class Load:
 
 @contextlib.contextmanager
 def load(
-    port: int, name: str, ca: Path, clients: int = 4, *, http2: bool = False
+    port: int,
+    name: str,
+    ca: Path,
+    clients: int = 4,
+    address: str = "127.0.0.1",
+    *,
+    http2: bool = False,
 ) -> Iterator[Load]:
     """Ask without pause over kept connections while the block runs."""
     seen, stop = Load(), threading.Event()
     client = _client_of_http2 if http2 else _client
     threads = [
-        threading.Thread(target=client, args=(seen, stop, port, name, ca)) for _ in range(clients)
+        threading.Thread(target=client, args=(seen, stop, port, name, ca, address))
+        for _ in range(clients)
     ]
     for one in threads:
         one.start()
@@ -97,13 +106,15 @@ def _until(seen: Load, answered: int) -> None:
         time.sleep(0.01)
 
 
-def _client(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -> None:
+def _client(
+    seen: Load, stop: threading.Event, port: int, name: str, ca: Path, address: str
+) -> None:
     """One client; it opens another connection only when the server said that it closes this one."""
     link = None
     while not stop.is_set():
         try:
             if link is None:
-                link = connect(port, name, ca)
+                link = connect(port, name, ca, address)
                 with seen.turn:
                     seen.connections += 1
             link.request("GET", "/")
@@ -124,13 +135,15 @@ def _client(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -
             link = None
 
 
-def _client_of_http2(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -> None:
+def _client_of_http2(
+    seen: Load, stop: threading.Event, port: int, name: str, ca: Path, address: str
+) -> None:
     """The same over HTTP/2: another connection when the server goes away."""
     link = None
     while not stop.is_set():
         try:
             if link is None:
-                link = Link(port, name, ca)
+                link = Link(port, name, ca, address)
                 with seen.turn:
                     seen.connections += 1
             status, _ = link.get()

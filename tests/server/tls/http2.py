@@ -25,15 +25,16 @@ class Link:
     """One connection over TLS, which may be asked for other names than it was opened under.
 
     Args:
-        port: of this machine.
+        port: of the machine.
         name: the name that the certificate has to have.
         ca: who signs it.
+        address: the machine's; default this one.
     """
 
-    def __init__(self, port: int, name: str, ca: Path) -> None:
+    def __init__(self, port: int, name: str, ca: Path, address: str = "127.0.0.1") -> None:
         context = ssl.create_default_context(cafile=str(ca))
         context.set_alpn_protocols(["h2"])
-        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        plain = socket.create_connection((address, port), timeout=10)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._link = context.wrap_socket(plain, server_hostname=name)
         assert self._link.selected_alpn_protocol() == "h2"
