@@ -43,6 +43,16 @@ class Payload:
         self.version = f"{geartrain.__version__}-{digest.hexdigest()[:12]}"
         self._files = files
 
+    @property
+    def fresh(self) -> str:
+        """The name of its folder while that is not whole."""
+        return f".{self.version}.new"
+
+    @property
+    def lock(self) -> bytes:
+        """What its environment is made from."""
+        return self._files["requirements/runtime.txt"][1]
+
     def write(self, path: Path) -> None:
         """Write it as a `.tar.gz`."""
         with (

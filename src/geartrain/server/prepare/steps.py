@@ -12,14 +12,10 @@ from typing import Protocol
 
 from geartrain.errors import GearError
 from geartrain.render import systemd
-from geartrain.run import CommandError
-from geartrain.server.prepare import layout
+from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload
 from geartrain.server.prepare.system import COMMON, System
-
-APT = 1800.0  # seconds
-LOCK = 300  # seconds to wait for whoever else installs packages
 
 
 class Step(Protocol):
@@ -48,7 +44,7 @@ class Packages:
 
     def _missing(self, machine: Machine) -> list[str]:
         wanted = [*COMMON, *self._system.python]
-        docker = ("test", "-x", "/usr/bin/dockerd", "-a", "-x", "/usr/bin/docker")
+        docker = ("test", "-x", contents.DOCKERS[0], "-a", "-x", contents.DOCKERS[1])
         if machine.run(*docker, check=False).code != 0:
             wanted += self._system.docker
         form = "${Package} ${Status}\n"
@@ -65,25 +61,9 @@ class Packages:
 
     def do(self, machine: Machine) -> None:
         """Install them, after what was interrupted."""
-        quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l")
-        wait = ("-o", f"DPkg::Lock::Timeout={LOCK}")
-        machine.run(*quiet, "dpkg", "--configure", "-a", "--force-confold", timeout=APT)
-        missing = self._missing(machine)
-        if not missing:
-            return
-        try:
-            machine.run(*quiet, "apt-get", *wait, "update", "-q", timeout=APT)
-            machine.run(
-                *(*quiet, "apt-get", *wait, "install", "-q", "-y", "--no-install-recommends"),
-                *("-o", "Dpkg::Options::=--force-confold", "--", *missing),
-                timeout=APT,
-            )
-        except CommandError as error:
-            raise GearError(
-                f"apt-get could not install {', '.join(missing)}",
-                tail=error.tail,
-                remedy="mend what it complains of, then run the same again",
-            ) from error
+        apt.finish(machine)
+        if missing := self._missing(machine):
+            apt.install(machine, missing)
 
 
 class DockerRuns:
@@ -105,7 +85,7 @@ class DockerRuns:
     def do(self, machine: Machine) -> None:
         """Start it, now and at boot; a configuration that is there stays as it is."""
         if machine.read(layout.DOCKER) is None:
-            machine.write(layout.DOCKER, '{\n  "live-restore": true\n}\n')
+            machine.write(layout.DOCKER, contents.DAEMON)
             if machine.says("systemctl", "is-active", "docker.service") == "active":
                 machine.run("systemctl", "reload", "docker.service")
         machine.run("systemctl", "enable", "--now", "docker.service", timeout=180)
@@ -135,7 +115,7 @@ class User:
         if not machine.says("getent", "passwd", layout.USER):
             return f"make the user, who owns {layout.HOST} and may use Docker"
         wrong = []
-        if "docker" not in machine.says("id", "-nG", layout.USER).split():
+        if contents.DOCKERS_GROUP not in machine.says("id", "-nG", layout.USER).split():
             wrong.append("let the user use Docker")
         if owner != layout.USER:
             wrong.append(f"make {layout.HOST}")
@@ -145,10 +125,10 @@ class User:
         """Make the user and the folder."""
         user, home = layout.USER, layout.HOST
         if not machine.says("getent", "passwd", user):
-            # `*` is no password, but does not lock the user out of sshd as `!` does without PAM.
-            machine.run("useradd", "--system", "--user-group", "--no-create-home", "--password=*",
-                        "--shell=/bin/sh", f"--home-dir={home}", user)  # fmt: skip
-        machine.run("usermod", "--append", "--groups", "docker", user)
+            machine.run("useradd", "--system", "--user-group", "--no-create-home",
+                        f"--password={contents.NO_PASSWORD}", f"--shell={contents.SHELL}",
+                        f"--home-dir={home}", user)  # fmt: skip
+        machine.run("usermod", "--append", "--groups", contents.DOCKERS_GROUP, user)
         machine.run("install", "-d", "-m", "0755", "-o", user, "-g", user, home)
 
 
@@ -164,7 +144,7 @@ class Program:
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
         self._folder = layout.VERSIONS / payload.version
-        self._lock = self._folder / "requirements" / "runtime.txt"
+        self._lock = self._folder / contents.LOCK
 
     def lacking(self, machine: Machine) -> str:
         """Whether another version, or none, is used."""
@@ -176,13 +156,13 @@ class Program:
         return f"install {self._payload.version}{before}"
 
     def _complete(self, machine: Machine) -> bool:
-        marker = self._folder / ".venv" / "geartrain.lock"
+        marker = self._folder / contents.MARKER
         return machine.run("cmp", "-s", "--", self._lock, marker, check=False).code == 0
 
     def do(self, machine: Machine) -> None:
-        """Put it there, set it up, and only then use it."""
+        """Put it there, set it up, and only then use it. One that is there is used again."""
         if machine.run("test", "-f", self._lock, check=False).code != 0:
-            fresh = layout.VERSIONS / f".{self._payload.version}.new"
+            fresh = layout.VERSIONS / self._payload.fresh
             machine.run("rm", "-rf", "--", fresh, self._folder)
             machine.run("install", "-d", "-m", "0755", fresh)
             with tempfile.TemporaryDirectory(prefix="gear-payload-") as place:
@@ -192,9 +172,9 @@ class Program:
                             timeout=600)  # fmt: skip
             machine.run("mv", "-T", "--", fresh, self._folder)
         if not self._complete(machine):
-            set_up = self._folder / "requirements" / "make_environment.sh"
-            machine.run("sh", set_up, self._folder / ".venv", self._lock, timeout=APT)
+            machine.run(*contents.set_up(self._folder), timeout=apt.LONGEST)
         machine.run(self._folder / "gear", "--version")
+        machine.run("touch", "--", self._folder)  # the order in which versions were used
         machine.run("sync")
         machine.link(layout.CURRENT, self._folder)
         machine.link(layout.COMMAND, layout.GEAR)
@@ -213,26 +193,22 @@ class Host:
 
     def do(self, machine: Machine) -> None:
         """Make it, as its owner."""
-        machine.run("runuser", "-u", layout.USER, "--", layout.GEAR, "host", "init",
-                    "--engine", "docker", "--host-dir", layout.HOST)  # fmt: skip
+        machine.run(*contents.MAKE_HOST)
 
 
 class Limits:
     """The journal takes no more of the disk than it is given; containers' logs have limits too."""
 
     title = "limits"
-    _text = (
-        "# Written by `gear server prepare`.\n[Journal]\nSystemMaxUse=500M\nMaxRetentionSec=90day\n"
-    )
 
     def lacking(self, machine: Machine) -> str:
         """Whether there is no limit."""
-        there = machine.read(layout.JOURNAL) == self._text
+        there = machine.read(layout.JOURNAL) == contents.JOURNAL
         return "" if there else "limit the journal to 500 MB and 90 days"
 
     def do(self, machine: Machine) -> None:
         """Set it."""
-        machine.write(layout.JOURNAL, self._text)
+        machine.write(layout.JOURNAL, contents.JOURNAL)
         machine.run("systemctl", "restart", "systemd-journald.service")
 
 
@@ -240,11 +216,10 @@ class Units:
     """systemd's units: they are there, enabled, and the apps run."""
 
     title = "units"
-    _files = systemd.units(layout.PLACE)
 
     def _stale(self, machine: Machine) -> list[str]:
         return [
-            name for name, file in self._files.items()
+            name for name, file in contents.UNITS.items()
             if machine.read(layout.UNITS / name) != file.text
         ]  # fmt: skip
 
@@ -265,10 +240,49 @@ class Units:
     def do(self, machine: Machine) -> None:
         """Write and start them. One that runs already is not stopped: that would stop the apps."""
         for name in self._stale(machine):
-            file = self._files[name]
+            file = contents.UNITS[name]
             machine.write(layout.UNITS / name, file.text, file.mode)
         machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=APT)
+        machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=apt.LONGEST)
+
+
+class OldVersions:
+    """The versions that were used before stay, for the way back; those before them go.
+
+    One that a process still runs from stays until the next time.
+
+    Args:
+        payload: what is used from now on.
+    """
+
+    title = "old versions"
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+
+    def _old(self, machine: Machine) -> list[str]:
+        words = ("-mindepth", "1", "-maxdepth", "1", "-type", "d", "-printf", "%T@ %f\n")
+        found = [
+            line.split(" ", 1)
+            for line in machine.says("find", layout.VERSIONS, *words).splitlines()
+        ]
+        names = [name for _, name in sorted(found, key=lambda one: float(one[0]), reverse=True)]
+        whole = [name for name in names if name[0] != "." and name != self._payload.version]
+        halves = [name for name in names if name[0] == "." and name != self._payload.fresh]
+        if not (old := [*whole[contents.KEPT :], *halves]):
+            return []
+        used = machine.run(*contents.IN_USE, check=False).out.split("\n")
+        return [name for name in old if str(layout.VERSIONS / name) not in used]
+
+    def lacking(self, machine: Machine) -> str:
+        """Which go."""
+        old = self._old(machine)
+        return f"remove {', '.join(old)}" if old else ""
+
+    def do(self, machine: Machine) -> None:
+        """Remove them."""
+        for name in self._old(machine):
+            machine.run("rm", "-rf", "--", layout.VERSIONS / name, timeout=600)
 
 
 def steps(system: System, payload: Payload) -> tuple[Step, ...]:
@@ -278,4 +292,7 @@ def steps(system: System, payload: Payload) -> tuple[Step, ...]:
         system: what the machine runs.
         payload: the Geartrain that it gets.
     """
-    return (Packages(system), DockerRuns(), User(), Program(payload), Host(), Limits(), Units())
+    return (
+        *(Packages(system), DockerRuns(), User(), Program(payload)),
+        *(Host(), Limits(), Units(), OldVersions(payload)),
+    )
