@@ -14,7 +14,7 @@ from geartrain.errors import GearError
 from geartrain.render import systemd
 from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
-from geartrain.server.prepare.payload import Payload
+from geartrain.server.prepare.payload import Payload, fresh
 from geartrain.server.prepare.system import COMMON, System
 
 
@@ -162,15 +162,15 @@ class Program:
     def do(self, machine: Machine) -> None:
         """Put it there, set it up, and only then use it. One that is there is used again."""
         if machine.run("test", "-f", self._lock, check=False).code != 0:
-            fresh = layout.VERSIONS / self._payload.fresh
-            machine.run("rm", "-rf", "--", fresh, self._folder)
-            machine.run("install", "-d", "-m", "0755", fresh)
+            half = layout.VERSIONS / fresh(self._payload.version)
+            machine.run("rm", "-rf", "--", half, self._folder)
+            machine.run("install", "-d", "-m", "0755", half)
             with tempfile.TemporaryDirectory(prefix="gear-payload-") as place:
                 archive = Path(place) / "geartrain.tar.gz"
-                self._payload.write(archive)
-                machine.run("tar", "-xz", "--no-same-owner", "-C", fresh, stdin=archive,
+                archive.write_bytes(self._payload.packed())
+                machine.run("tar", "-xz", "--no-same-owner", "-C", half, stdin=archive,
                             timeout=600)  # fmt: skip
-            machine.run("mv", "-T", "--", fresh, self._folder)
+            machine.run("mv", "-T", "--", half, self._folder)
         if not self._complete(machine):
             machine.run(*contents.set_up(self._folder), timeout=apt.LONGEST)
         machine.run(self._folder / "gear", "--version")
@@ -268,7 +268,7 @@ class OldVersions:
         ]
         names = [name for _, name in sorted(found, key=lambda one: float(one[0]), reverse=True)]
         whole = [name for name in names if name[0] != "." and name != self._payload.version]
-        halves = [name for name in names if name[0] == "." and name != self._payload.fresh]
+        halves = [name for name in names if name[0] == "." and name != fresh(self._payload.version)]
         if not (old := [*whole[contents.KEPT :], *halves]):
             return []
         used = machine.run(*contents.IN_USE, check=False).out.split("\n")
