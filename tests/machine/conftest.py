@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.dockerd import docker
+from tests.lab import debian
 from tests.machine.docker import Machine
 
 ROOT = Path(__file__).parent.parent.parent
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-PACKAGES = "python3,git,ca-certificates"
+PACKAGES = ("python3", "git", "ca-certificates")
 SET_UP = "useradd --create-home --shell /bin/bash dev"
 
 
@@ -29,26 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def image(docker_daemon: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Debian 12 as small as it gets, with Python and Git; kept in Docker between runs."""
-    certificates = CERTIFICATES.read_bytes() if CERTIFICATES.exists() else b""
-    content = f"{PACKAGES}\n{SET_UP}\n".encode() + certificates
-    name = f"geartrain-fresh:{hashlib.sha256(content).hexdigest()[:12]}"
-    if docker("images", "--quiet", name):
-        return name
-    folder = tmp_path_factory.mktemp("image")
-    os_tree = folder / "debian.tar"
-    hooks = [f'--customize-hook=chroot "$1" {SET_UP}']
-    if certificates:  # a company's own authority, put where its machines have it
-        hooks.append(f"--customize-hook=copy-in {CERTIFICATES} {CERTIFICATES.parent}")
-    done = subprocess.run(
-        ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", *hooks, "bookworm", os_tree],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    docker("import", os_tree, name)
-    return name
+    return debian.image("geartrain-fresh", PACKAGES, (SET_UP,), tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="session")

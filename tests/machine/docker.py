@@ -9,14 +9,16 @@ from pathlib import Path
 
 from tests.dockerd import DOCKER, docker
 
+# How a machine reaches its package index.
+NETWORK_SETTINGS = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX"),
+)
+
 
 def user_network_settings() -> list[str]:
     """Docker options that hand on how this machine reaches its package index."""
-    names = [
-        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-        *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX"),
-    ]
-    return [word for name in names if name in os.environ for word in ("--env", name)]
+    return [word for name in NETWORK_SETTINGS if name in os.environ for word in ("--env", name)]
 
 
 class Machine:

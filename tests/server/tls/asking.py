@@ -15,12 +15,14 @@ from pathlib import Path
 from cryptography import x509
 
 
-def connect(port: int, name: str, ca: Path) -> http.client.HTTPConnection:
-    """A connection over TLS to this machine, under a name that the certificate has to have."""
+def connect(
+    port: int, name: str, ca: Path, address: str = "127.0.0.1"
+) -> http.client.HTTPConnection:
+    """A connection over TLS to a machine, under a name that the certificate has to have."""
     context = ssl.create_default_context(cafile=str(ca))
     context.set_alpn_protocols(["http/1.1"])
     link = http.client.HTTPConnection(name, port, timeout=10)
-    plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+    plain = socket.create_connection((address, port), timeout=10)
     link.sock = context.wrap_socket(plain, server_hostname=name)
     return link
 
@@ -64,11 +66,14 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(port: int, name: str, ca: Path, clients: int = 4) -> Iterator[Load]:
+def load(
+    port: int, name: str, ca: Path, clients: int = 4, address: str = "127.0.0.1"
+) -> Iterator[Load]:
     """Ask without pause over kept connections while the block runs."""
     seen, stop = Load(), threading.Event()
     threads = [
-        threading.Thread(target=_client, args=(seen, stop, port, name, ca)) for _ in range(clients)
+        threading.Thread(target=_client, args=(seen, stop, port, name, ca, address))
+        for _ in range(clients)
     ]
     for one in threads:
         one.start()
@@ -89,13 +94,15 @@ def _until(seen: Load, answered: int) -> None:
         time.sleep(0.01)
 
 
-def _client(seen: Load, stop: threading.Event, port: int, name: str, ca: Path) -> None:
+def _client(
+    seen: Load, stop: threading.Event, port: int, name: str, ca: Path, address: str
+) -> None:
     """One client; it opens another connection only when the server said that it closes this one."""
     link = None
     while not stop.is_set():
         try:
             if link is None:
-                link = connect(port, name, ca)
+                link = connect(port, name, ca, address)
                 with seen.turn:
                     seen.connections += 1
             link.request("GET", "/")

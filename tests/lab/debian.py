@@ -1,0 +1,44 @@
+"""Images of bare systems for the tests: made with mmdebstrap, kept in Docker."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.dockerd import docker
+
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def image(
+    name: str, packages: Sequence[str], set_up: Sequence[str], folder: Path, suite: str = "bookworm"
+) -> str:
+    """The image's name with a tag that stands for its content; made when it is not there.
+
+    Args:
+        name: what it is called.
+        packages: besides the smallest system there is.
+        set_up: commands that are run in it, each one word for a shell.
+        folder: room for a while.
+        suite: Debian's release.
+    """
+    certificates = CERTIFICATES.read_bytes() if CERTIFICATES.exists() else b""
+    content = "\n".join([suite, *packages, *set_up]).encode() + certificates
+    full = f"{name}:{suite}-{hashlib.sha256(content).hexdigest()[:12]}"
+    if docker("images", "--quiet", full):
+        return full
+    os_tree = folder / "debian.tar"
+    hooks = [f'--customize-hook=chroot "$1" {one}' for one in set_up]
+    if certificates:  # a company's own authority, put where its machines have it
+        hooks.append(f"--customize-hook=copy-in {CERTIFICATES} {CERTIFICATES.parent}")
+    include = f"--include={','.join(packages)}"
+    done = subprocess.run(
+        ["mmdebstrap", "--variant=minbase", include, *hooks, suite, os_tree],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    docker("import", os_tree, full)
+    os_tree.unlink()
+    return full
