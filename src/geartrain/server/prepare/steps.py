@@ -7,6 +7,7 @@ interrupted, wherever, is gone on with by doing the same again.
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload, fresh
 from geartrain.server.prepare.system import COMMON, System
+
+RELOAD = 20.0  # seconds in which Docker reads its settings again
 
 
 class Step(Protocol):
@@ -80,16 +83,27 @@ class DockerRuns:
             wrong.append("start it at boot")
         if not machine.says("docker", "version", "--format", "{{.Server.Version}}"):
             wrong.append("start it")
+        elif self._unread(machine):
+            wrong.append("have it read its settings")
         return ", ".join(wrong)
+
+    def _unread(self, machine: Machine) -> bool:
+        """Whether it runs by other settings than those that were written."""
+        if machine.read(layout.DOCKER) != contents.DAEMON:
+            return False
+        return machine.says("docker", "info", "--format", "{{.LiveRestoreEnabled}}") == "false"
 
     def do(self, machine: Machine) -> None:
         """Start it, now and at boot; a configuration that is there stays as it is."""
         if machine.read(layout.DOCKER) is None:
             machine.write(layout.DOCKER, contents.DAEMON)
-            if machine.says("systemctl", "is-active", "docker.service") == "active":
-                machine.run("systemctl", "reload", "docker.service")
         machine.run("systemctl", "enable", "--now", "docker.service", timeout=180)
         machine.run("docker", "version", timeout=60)
+        if self._unread(machine):
+            machine.run("systemctl", "reload", "docker.service")
+            deadline = time.monotonic() + RELOAD
+            while self._unread(machine) and time.monotonic() < deadline:
+                time.sleep(0.1)
 
 
 class User:
@@ -207,9 +221,11 @@ class Limits:
         return "" if there else "limit the journal to 500 MB and 90 days"
 
     def do(self, machine: Machine) -> None:
-        """Set it."""
-        machine.write(layout.JOURNAL, contents.JOURNAL)
+        """Set it. The file has its name when the journal follows it."""
+        fresh = layout.JOURNAL.with_name("geartrain_new.conf")
+        machine.write(fresh, contents.JOURNAL)
         machine.run("systemctl", "restart", "systemd-journald.service")
+        machine.run("mv", "-T", "--", fresh, layout.JOURNAL)
 
 
 class Units:
@@ -223,6 +239,11 @@ class Units:
             if machine.read(layout.UNITS / name) != file.text
         ]  # fmt: skip
 
+    def _unread(self, machine: Machine) -> bool:
+        """Whether systemd goes by what they said before."""
+        words = ("show", "--property=NeedDaemonReload", "--value", "--", *contents.UNITS)
+        return "yes" in machine.says("systemctl", *words).split()
+
     def _off(self, machine: Machine) -> list[str]:
         return [
             name for name in systemd.ENABLED
@@ -235,6 +256,8 @@ class Units:
         stale = self._stale(machine)
         off = [name for name in self._off(machine) if name not in stale]
         said = [f"write {', '.join(stale)}"] if stale else []
+        if not stale and self._unread(machine):
+            said.append("have systemd read them")
         return "; ".join([*said, *([f"enable {', '.join(off)}"] if off else [])])
 
     def do(self, machine: Machine) -> None:
