@@ -43,7 +43,8 @@ def test_a_playbook_makes_the_same_host(unplayed: Bare, booted: Bare, ansible: A
 
 def test_a_playbook_repairs_what_was_changed_by_hand(unplayed: Bare, ansible: Ansible) -> None:
     unplayed.sh("rm /usr/local/bin/gear; systemctl disable --now geartrain-prune.timer;"
-                " echo >> /etc/systemd/system/geartrain.service")  # fmt: skip
+                " echo >> /etc/systemd/system/geartrain.service; cd /etc/systemd/system;"
+                " printf '[Timer]\\nOnCalendar=daily\\n' > geartrain-later.timer")  # fmt: skip
     assert "link" not in unplayed.sh("stat -c %F /usr/local/bin/gear 2>&1", code=None)
     played = ansible.play(unplayed)
     assert (played.changed, played.failed) == (4, 0), played.said

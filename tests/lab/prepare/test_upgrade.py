@@ -130,3 +130,17 @@ def test_versions_that_nobody_goes_back_to_are_removed(site: Site) -> None:
     assert len(versions(laptop)) == 3
     checked = laptop.local("server", "prepare", "--check", ROOT).out
     assert checked.splitlines()[1:] == ["nothing to do"]
+
+
+def test_units_of_a_newer_version_are_removed_on_the_way_back(site: Site) -> None:
+    laptop = site.laptop
+    unit = "[Service]\nExecStart=/bin/sleep 3600\n[Install]\nWantedBy=multi-user.target\n"
+    name = "geartrain-later.service"
+    laptop.root(f"cat > /etc/systemd/system/{name} && systemctl enable --now {name}", stdin=unit)
+    said = laptop.local("server", "prepare", ROOT).out
+    assert f"units: remove {name}" in said
+    assert laptop.root(f"systemctl is-active {name}", code=None).out == "inactive\n"
+    assert laptop.root("find /etc/systemd/system -name '*later*'").out == ""
+    assert site.get()[0] == 200
+    checked = laptop.local("server", "prepare", "--check", ROOT).out
+    assert checked.splitlines()[1:] == ["nothing to do"]

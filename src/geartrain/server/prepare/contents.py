@@ -12,6 +12,12 @@ JOURNAL = (
     "# Written by `gear server prepare`.\n[Journal]\nSystemMaxUse=500M\nMaxRetentionSec=90day\n"
 )
 UNITS = systemd.units(layout.PLACE)
+UNIT_NAMES = "geartrain*"
+FIND_UNITS = (
+    *("find", str(layout.UNITS), "-maxdepth", "1", "-type", "f"),
+    *("-name", UNIT_NAMES, "-printf", r"%f\n"),
+)
+"""Lists the files of units, also those of another version."""
 
 # `*` is no password, but does not lock the user out of sshd as `!` does without PAM.
 NO_PASSWORD = "*"  # noqa: S105

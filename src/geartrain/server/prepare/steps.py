@@ -239,6 +239,11 @@ class Units:
             if machine.read(layout.UNITS / name) != file.text
         ]  # fmt: skip
 
+    def _others(self, machine: Machine) -> list[str]:
+        """Units of another version, which this one has no command for."""
+        found = machine.says(*contents.FIND_UNITS).splitlines()
+        return [name for name in found if name not in contents.UNITS]
+
     def _unread(self, machine: Machine) -> bool:
         """Whether systemd goes by what they said before."""
         words = ("show", "--property=NeedDaemonReload", "--value", "--", *contents.UNITS)
@@ -256,7 +261,9 @@ class Units:
         stale = self._stale(machine)
         off = [name for name in self._off(machine) if name not in stale]
         said = [f"write {', '.join(stale)}"] if stale else []
-        if not stale and self._unread(machine):
+        if others := self._others(machine):
+            said.append(f"remove {', '.join(others)}")
+        elif not stale and self._unread(machine):
             said.append("have systemd read them")
         return "; ".join([*said, *([f"enable {', '.join(off)}"] if off else [])])
 
@@ -265,6 +272,9 @@ class Units:
         for name in self._stale(machine):
             file = contents.UNITS[name]
             machine.write(layout.UNITS / name, file.text, file.mode)
+        for name in self._others(machine):
+            machine.run("systemctl", "disable", "--now", "--", name, timeout=apt.LONGEST)
+            machine.run("rm", "-f", "--", layout.UNITS / name)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=apt.LONGEST)
 

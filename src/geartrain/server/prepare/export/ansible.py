@@ -284,6 +284,22 @@ def _units() -> Iterator[Task]:
         "notify": _RELOAD_SYSTEMD,
         "register": "geartrain_written",
     }  # fmt: skip
+    yield {
+        **_task("Look for units of another version", "find", paths=str(layout.UNITS),
+                patterns=contents.UNIT_NAMES),
+        "register": "geartrain_found",
+    }  # fmt: skip
+    names = "geartrain_found.files | map(attribute='path') | map('basename')"
+    others = f"{{{{ {names} | reject('in', geartrain_units) }}}}"
+    yield {
+        **_task("Stop them", "systemd_service", name="{{ item }}", enabled=False, state="stopped"),
+        "loop": others,
+    }  # fmt: skip
+    yield {
+        **_task("Remove them", "file", path=f"{layout.UNITS}/{{{{ item }}}}", state="absent"),
+        "loop": others,
+        "notify": _RELOAD_SYSTEMD,
+    }  # fmt: skip
     yield {"name": "Let services see what has changed", "ansible.builtin.meta": "flush_handlers"}
     yield {
         **_task("The apps run, and units are enabled", "systemd_service", name="{{ item }}",
