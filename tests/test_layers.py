@@ -48,6 +48,7 @@ SPAWNERS = {
     "geartrain.engine.docker.following": "reads `docker logs --follow` as it comes",
     "geartrain.cli.containers": "becomes the command that the user named, in a container",
     "geartrain.cli.data": "becomes psql or valkey-cli",
+    "geartrain.cli.host": "becomes the watcher",
     "geartrain.cli.execute": "becomes the command that the user named",
     "geartrain.cli.remote": "becomes ssh",
     "geartrain.cli.ssh": "becomes git or gear",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -134,9 +133,10 @@ class Clone:
     def push(self, **how: Any) -> Done:
         return self.git("push", "live", "main", **how)
 
+    def remote(self) -> str:
+        """The commit that the app's branch is at on the host."""
+        return self.git("ls-remote", "live", "refs/heads/main").out.partition("\t")[0]
+
     def events(self) -> list[dict[str, Any]]:
         """The history, the newest first."""
-        found: list[dict[str, Any]] = json.loads(
-            self.laptop.gear("releases", "--app", self.app, "--json").out
-        )
-        return found
+        return list(self.laptop.json("releases", "--app", self.app)["events"])

@@ -105,9 +105,9 @@ class Server:
             assert time.monotonic() < end, done.stderr  # systemd does not answer yet
             time.sleep(0.05)
 
-    def reboot(self) -> None:
-        """As root's `reboot` does, with the time that units are given to stop."""
-        docker("restart", "--time=330", self.id, timeout=400)
+    def shut_down(self) -> None:
+        """Switch it off, with the time that units are given to stop. `boot` switches it on."""
+        docker("stop", "--time=330", self.id, timeout=400)
 
     def cut_power(self) -> None:
         """Every process is gone at once. `boot` switches it on again."""

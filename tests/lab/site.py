@@ -10,9 +10,9 @@ import http.client
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-from tests.cli.running import APPS, until
+from tests.cli.running import until
 from tests.lab.acme import NAME as AUTHORITY
 from tests.lab.acme import Acme
 from tests.lab.laptop import HOST, Clone, Laptop
@@ -22,7 +22,6 @@ from tests.server.tls.asking import connect
 
 APP = "shop"
 DOMAIN = "shop.gear.test"
-HEAD = f"x-gear: {{domains: [{DOMAIN}]}}\n"
 
 
 class Site:
@@ -43,6 +42,7 @@ class Site:
         self._images = images
         self.server = Server(image, laptop.public, {AUTHORITY: "host-gateway"})
         self.address = ""
+        self._versions = 0
 
     def bring_up(self) -> None:
         """Do what docs/server.md says, step by step; what each said is kept."""
@@ -67,9 +67,7 @@ class Site:
             laptop.gear("tls", "settings", "--acme", "--email", "ops@gear.test", "--directory",
                         self.authority.directory, "--ca-file", "/etc/ssl/pebble.pem",
                         user="root")  # fmt: skip
-        self.clone = Clone(laptop, APP, APPS / "eleven")
-        compose = self.clone.folder / "docker-compose.yml"
-        compose.write_text(HEAD + compose.read_text())
+        self.clone = Clone(laptop, APP, Path(__file__).parent / "shop")
         self.clone.commit("first")
         began = time.monotonic()
         with timed("git push: live"):
@@ -97,9 +95,11 @@ class Site:
         except OSError:
             return False
 
-    def ask(self, method: str = "GET", path: str = "/", body: str | None = None) -> tuple[int, str]:
+    def ask(
+        self, method: str = "GET", path: str = "/", body: str | None = None, patience: float = 10
+    ) -> tuple[int, str]:
         """One request over https, with the certificate verified."""
-        link = connect(443, DOMAIN, self.authority.root, self.address)
+        link = connect(443, DOMAIN, self.authority.root, self.address, patience)
         with contextlib.closing(link):
             link.request(method, path, body)
             answer = link.getresponse()
@@ -124,11 +124,33 @@ class Site:
         query = "COPY (SELECT text FROM entries ORDER BY id) TO STDOUT;\n"
         return self.laptop.gear("db", "shell", "--app", APP, stdin=query).out.splitlines()
 
-    def running(self) -> dict[str, str]:
-        """Container → its state in words, as the server's Docker tells root."""
-        out = self.laptop.root("docker ps --all --format '{{.Names}} {{.Status}}'").out
-        return dict(line.split(" ", 1) for line in out.splitlines())
+    def new_version(self) -> str:
+        """A change of one line, committed; the commit."""
+        self._versions += 1
+        return self.clone.change("backend/version.py", f"VERSION = {self._versions}\n")
 
-    def status(self) -> Any:
-        """What `gear status` says of the app."""
-        return self.laptop.json("status")
+    def commit_of(self, release: int) -> str:
+        """The commit that a release was made of."""
+        ref = f"refs/gear/releases/{release}"
+        return self.clone.git("ls-remote", "live", ref).out.partition("\t")[0]
+
+    def running(self) -> list[str]:
+        """`SERVICE RELEASE` of each container that runs, as the server's Docker tells root."""
+        shown = " ".join(f'{{{{.Label "geartrain.{name}"}}}}' for name in ("service", "release"))
+        out = self.laptop.root(f"docker ps --format '{shown}'", code=None).out
+        return sorted(line.strip() for line in out.splitlines())
+
+    def settled(self) -> int:
+        """Wait until what the history calls live runs and answers, and nothing else; its number."""
+
+        def whole() -> int:
+            done = self.laptop.gear("status", "--json", code=None)
+            apps = {one["app"]: one for one in done.json()} if done.code == 0 else {}
+            seen = apps.get(APP, {"state": ""})
+            live = int(seen.get("live") or 0)
+            if seen["state"] != "ok" or self.get("/release") != (200, f'{{"release": {live}}}\n'):
+                return 0
+            backends = [one for one in self.running() if one.startswith("backend")]
+            return live if backends == [f"backend {live}"] else 0
+
+        return until(whole, "one release runs, the one that is live", 120)

@@ -116,6 +116,15 @@ def test_a_one_off_runs_its_words_alone_and_is_reached_by_nobody(golden: Golden)
     golden("compose/one-off", {"compose.json": (0o600, text)})
 
 
+def test_names_of_data_services_need_no_daemon_unless_the_author_has_them() -> None:
+    theirs = {"extra_hosts": ["cache=192.0.2.1"]}
+    made = seventh(app(web(rest=theirs), worker()))
+    known = replace(around(made), names={"db": "10.0.1.2", "cache": "10.0.1.3"})
+    found = json.loads(compose.release_file(made, known))["services"]
+    assert found["web-1"]["extra_hosts"] == ["cache=192.0.2.1", "db=10.0.1.2"]
+    assert found["worker-1"]["extra_hosts"] == ["db=10.0.1.2", "cache=10.0.1.3"]
+
+
 def test_an_image_that_is_nobody_gets_no_rights_at_all() -> None:
     made = seventh(app(web()))
     text = compose.release_file(made, around(made, root=False))

@@ -27,10 +27,19 @@ def test_the_units_of_a_server(golden: Golden) -> None:
     golden("systemd/server", {name: (file.mode, file.text) for name, file in TREE.items()})
 
 
-def test_docker_is_wanted_and_never_required() -> None:
-    text = TREE[systemd.BOOT].text
-    assert "Wants=network-online.target docker.service" in text
+@pytest.mark.parametrize("name", [systemd.BOOT, systemd.WATCH])
+def test_docker_is_wanted_and_never_required(name: str) -> None:
+    text = TREE[name].text
+    assert re.search(r"^Wants=.*docker.service", text, re.MULTILINE)
+    assert re.search(r"^After=.*docker.service", text, re.MULTILINE)
     assert not re.search(r"^(Requires|BindsTo|PartOf|Requisite)=", text, re.MULTILINE)
+
+
+def test_the_watcher_comes_after_the_apps_and_always_comes_back() -> None:
+    text = TREE[systemd.WATCH].text
+    assert re.search(rf"^After=.* {systemd.BOOT}$", text, re.MULTILINE)
+    for line in ("Type=notify", "Restart=always", "WatchdogSec=2min", "StartLimitIntervalSec=0"):
+        assert f"\n{line}\n" in text
 
 
 @pytest.fixture

@@ -280,6 +280,17 @@ def test_a_call_is_done_as_the_key_s_holder_and_written_down(host: HostFolder) -
     assert (host.folder / "audit.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_no_text_is_refused_and_written_down(host: HostFolder) -> None:
+    add(host, "alice")
+    denied = ask(host, "alice", os.fsdecode(b"gear ps \xff\xfe"))
+    assert (denied.returncode, denied.stdout) == (1, "")
+    assert "characters in it that cannot be printed" in denied.stderr
+    assert "Traceback" not in denied.stderr
+    (written,) = audit(host)
+    assert written["asked"] == "gear ps '\\udcff\\udcfe'"
+    assert "cannot be printed" in written["refused"]
+
+
 def test_a_full_record_is_kept_beside(host: HostFolder) -> None:
     add(host, "alice")
     (host.folder / "audit.log").write_bytes(b"x" * (10 * 1024 * 1024 + 1))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
+from geartrain.errors import Exit, GearError
 from geartrain.server import engines, halting
 from geartrain.server import host as hosts
 from geartrain.server.host import EngineKind, ServerHost
@@ -85,3 +87,24 @@ def host_stop(host_dir: Path | None) -> None:
     """
     done = halting.halt(ServerHost(hosts.place(host_dir, os.environ)))
     click.echo(f"stopped {done}")
+
+
+@host.command("watch")
+@options.host_dir
+def host_watch(host_dir: Path | None) -> None:
+    """Restart what hangs, bring back what is gone, start jobs when they are due. Does not end.
+
+    For hosts with Docker. A prepared server has systemd run it, as geartrain-watch.service.
+
+    \b
+    Examples:
+      gear host watch
+      journalctl GEAR_EVENT=restarted
+    """
+    folder = ServerHost(hosts.place(host_dir, os.environ)).folder
+    isolated = ["-I"] if sys.flags.isolated else []
+    words = [sys.executable, *isolated, "-m", "geartrain.server.watch", str(folder)]
+    try:
+        os.execv(words[0], words)  # noqa: S606  # without the command line it stays small
+    except OSError as error:
+        raise GearError(f"{words[0]}: {error.strerror}", code=Exit.NO_COMMAND) from error

@@ -20,7 +20,7 @@ from geartrain.release import rollback as back
 from geartrain.release.deploy import Cause, Result
 from geartrain.release.history import Desired
 from geartrain.server import app as apps
-from geartrain.server import branch, checks, detached, jobs, monitor, repository
+from geartrain.server import branch, checks, detached, halting, jobs, monitor, repository
 from geartrain.server import host as hosts
 from geartrain.server.app import ServerApp
 
@@ -114,6 +114,7 @@ def converge(
     """
     if every:
         host = hosts.ServerHost(hosts.place(host_dir, os.environ))
+        halting.resume(host)
         chosen = [place.placed(ServerApp(host, name)) for name in host.names()]
     else:
         chosen = [place.find(project, app_name, host_dir)]

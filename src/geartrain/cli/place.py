@@ -37,7 +37,7 @@ class Place:
         """Its history and kept releases."""
         from geartrain.release.ledger import DiskLedger
 
-        return DiskLedger(self.home)
+        return DiskLedger(self.home) if self.app is None else self.app.ledger(self.home)
 
     @property
     def docker(self) -> DockerHome | None:

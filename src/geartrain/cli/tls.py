@@ -155,9 +155,12 @@ def tls_settings(
 @click.argument("domains", nargs=-1)
 @click.option("--jitter", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS",
               help="Wait up to so long first, so that not all hosts ask at once.")  # fmt: skip
+@click.option("--if-on", is_flag=True, help="Do nothing where the host asks for none.")
 @options.host_dir
 @options.json
-def tls_renew(domains: tuple[str, ...], jitter: float, host_dir: Path | None, as_json: bool) -> int:
+def tls_renew(
+    domains: tuple[str, ...], jitter: float, if_on: bool, host_dir: Path | None, as_json: bool
+) -> int:
     """Ask for the certificates that are due; for a timer. DOMAINS are asked for at once.
 
     Exits with 1 when one was not given; the old one stays, and it is tried again later.
@@ -171,6 +174,8 @@ def tls_renew(domains: tuple[str, ...], jitter: float, host_dir: Path | None, as
 
     host = _host(host_dir)
     if not host.certificates.settings().acme:
+        if if_on:
+            return int(Exit.OK)
         raise InvalidError(
             "this host asks for no certificates",
             remedy="gear tls settings --acme --email YOU, which agrees to Let's Encrypt's terms",

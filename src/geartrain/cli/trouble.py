@@ -23,7 +23,7 @@ def tell(found: Place) -> None:
 
     _certificates(found.app)
     events = found.ledger().events()
-    last = events[0] if events else None
+    last = next((one for one in events if one.what is not What.RESTARTED), None)
     if last is None or last.via != BY_ITSELF or last.what not in (What.ROLLED_BACK, What.TROUBLE):
         return
     mark = paint("!", "red", sys.stderr, bold=True)

@@ -17,6 +17,7 @@ class What(StrEnum):
     SCALED = "scaled"
     TROUBLE = "trouble"  # it went wrong after the switch, and was left as it is
     STOPPED = "stopped"
+    RESTARTED = "restarted"  # an instance that hung, or was not there any more
 
 
 GOT_LIVE = (What.LIVE, What.ROLLED_BACK)
@@ -35,7 +36,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `at` is RFC 3339 in UTC. `commits` are the subjects of what came with the
     release, newest first; `changes` its configuration against the release
-    before, values that may be secret left out.
+    before, values that may be secret left out. `service` and `instance` say
+    what was restarted.
     """
 
     what: What
@@ -55,6 +57,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     steps: tuple[Timing, ...] = ()
     monitor: float = 0.0
+    service: str = ""
+    instance: str = ""
 
     @property
     def title(self) -> str:
@@ -75,6 +79,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 return f"release {self.release} is in trouble"
             case What.STOPPED:
                 return "stopped"
+            case What.RESTARTED:
+                return f"{self.instance} was restarted"
 
     @property
     def trailers(self) -> dict[str, str]:
@@ -84,6 +90,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
             "commit": self.commit,
             "by": self.by,
             "via": self.via,
+            "service": self.service,
             "seconds": "" if self.seconds is None else f"{self.seconds:.2f}",
         }
         return {key: text for key, text in said.items() if text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -60,10 +61,12 @@ class DiskLedger:
 
     Args:
         home: the app's home.
+        told: called with each event that was written down.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, told: Callable[[Event], None] = lambda _: None) -> None:
         self._home = home
+        self._told = told
         git.create(home.repository)
         self._history = History(home.repository)
 
@@ -78,6 +81,7 @@ class DiskLedger:
     def tell(self, desired: Desired, event: Event) -> None:
         """Record an event and with it the desired state, atomically."""
         self._history.tell(desired, event)
+        self._told(event)
 
     def read(self, number: int | None) -> Release | None:
         """A kept release, or None."""

@@ -60,7 +60,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     """What a release's instances find on a host.
 
     `networks` are joined besides the release's own. `images`, `environments`,
-    `probes` and `binds` are by service; `addresses` by instance.
+    `probes` and `binds` are by service; `addresses` by instance. `names` are those
+    of databases and caches, with the addresses that they keep.
     """
 
     host: str
@@ -73,6 +74,7 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     addresses: dict[InstanceId, str]
     binds: dict[str, tuple[Bind, ...]] = {}
     probes: dict[str, str] = {}
+    names: dict[str, str] = {}
 
 
 def release_file(release: Release, around: Surroundings) -> str:
@@ -173,6 +175,12 @@ def _instance(
         found["tmpfs"] = tmpfs
     if service.rest.get("network_mode"):
         del found["networks"]  # it is in another network then
+    elif around.names:
+        # Docker's names are its daemon's to look up, and that may be restarted.
+        said = found.get("extra_hosts", [])
+        theirs = {line.partition("=")[0] for line in said}
+        known = [f"{n}={a}" for n, a in around.names.items() if n not in theirs]
+        found["extra_hosts"] = [*said, *known]
     given: dict[str, Any] = literal(found)
     return given
 

@@ -1,10 +1,14 @@
 """systemd's units of a prepared server.
 
-Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
+Source: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5), sd_notify(3).
 
 `geartrain.service` brings about at boot what the history says, and stops all in order before
 Docker stops. It wants Docker and does not require it: a unit that requires Docker is stopped along
 with it, and nothing starts it again when Docker is back.
+
+`geartrain-watch.service` restarts what hangs and starts the apps' jobs. Jobs have no timers of
+their own (`geartrain-job@.timer`, say): which there are changes with each release, and whoever
+releases may write no unit. One process that reads what is live needs no such right.
 """
 
 from __future__ import annotations
@@ -18,7 +22,10 @@ from geartrain.render.files import File, Tree
 BOOT = "geartrain.service"
 PRUNE = "geartrain-prune.service"
 PRUNE_TIMER = "geartrain-prune.timer"
-ENABLED = (BOOT, PRUNE_TIMER)
+WATCH = "geartrain-watch.service"
+RENEW = "geartrain-renew.service"
+RENEW_TIMER = "geartrain-renew.timer"
+ENABLED = (BOOT, WATCH, PRUNE_TIMER, RENEW_TIMER)
 
 # Everything that a unit of Geartrain does is: talk to Docker and to its instances, run Git and
 # Compose, and write in the host's folder. What that does not need is taken away.
@@ -86,6 +93,62 @@ TimeoutStopSec=5min
 WantedBy=multi-user.target
 """
 
+# What it started ends by itself, also when it is restarted: a job that runs, an instance that is
+# brought back. So only the process itself is ended.
+_WATCH = """\
+# Written by `gear server prepare`; `systemctl edit {watch}` changes it for good.
+[Unit]
+Description=Geartrain: restarts what hangs, and starts jobs
+Wants=docker.service
+After=network-online.target docker.service {name}
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+User={user}
+WorkingDirectory={gear.parent}
+Environment=GEAR_HOST={host} GEAR_USER=systemd MALLOC_ARENA_MAX=2
+ExecStart={gear} host watch
+Restart=always
+RestartSec=2
+WatchdogSec=2min
+KillMode=process
+{hardening}
+[Install]
+WantedBy=multi-user.target
+"""
+
+_RENEW = """\
+# Written by `gear server prepare`.
+[Unit]
+Description=Geartrain: renew certificates
+Wants=network-online.target
+After=network-online.target docker.service
+
+[Service]
+Type=oneshot
+User={user}
+Environment=GEAR_HOST={host} GEAR_USER=systemd
+ExecStart={gear} tls renew --if-on
+TimeoutStartSec=30min
+{hardening}"""
+
+# Not all hosts ask at once, nor one of them at the same hour for ever.
+_RENEW_TIMER = """\
+# Written by `gear server prepare`.
+[Unit]
+Description=Geartrain: renew certificates, twice a day
+
+[Timer]
+OnCalendar=*-*-* 00,12:00:00
+RandomizedDelaySec=6h
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
+
 _PRUNE = """\
 # Written by `gear server prepare`.
 [Unit]
@@ -131,7 +194,20 @@ def units(place: Place) -> Tree:
     Args:
         place: where Geartrain and its host are.
     """
-    said = {"gear": place.gear, "host": place.host, "user": place.user, "name": BOOT}
+    said = {
+        "gear": place.gear,
+        "host": place.host,
+        "user": place.user,
+        "name": BOOT,
+        "watch": WATCH,
+    }
     said["hardening"] = _HARDENING.format(host=place.host)
-    texts = {BOOT: _BOOT, PRUNE: _PRUNE, PRUNE_TIMER: _PRUNE_TIMER}
+    texts = {
+        BOOT: _BOOT,
+        WATCH: _WATCH,
+        PRUNE: _PRUNE,
+        PRUNE_TIMER: _PRUNE_TIMER,
+        RENEW: _RENEW,
+        RENEW_TIMER: _RENEW_TIMER,
+    }
     return {name: File(0o644, text.format(**said)) for name, text in texts.items()}

@@ -28,6 +28,7 @@ from geartrain.app.finding import nearest
 from geartrain.engine.home import Home
 from geartrain.engine.protocol import Engine
 from geartrain.errors import GearError, InvalidError
+from geartrain.release.events import Event
 from geartrain.release.ledger import DiskLedger
 from geartrain.server import engines
 from geartrain.server.host import ServerHost
@@ -111,8 +112,13 @@ class ServerApp:
         engines.warm_up(self.host.facts.engine)
 
     def ledger(self, home: Home) -> DiskLedger:
-        """Its history and releases."""
-        return DiskLedger(home)
+        """Its history and releases; what is written down is told to the journal too."""
+        return DiskLedger(home, self._told)
+
+    def _told(self, event: Event) -> None:
+        from geartrain.server import journal
+
+        journal.event(self.name, event)
 
     def variables(self) -> dict[str, str]:
         """What its Compose file may use as `${NAME}`, and secrets from the environment."""

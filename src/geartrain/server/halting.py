@@ -1,9 +1,27 @@
-"""Stops everything of a host before the machine goes down; no history says anything of it."""
+"""Stops everything of a host before the machine goes down; no history says anything of it.
+
+A mark stands from then on until everything is to run again: the watcher lets things be meanwhile.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from geartrain import durable
 from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind, ServerHost
+
+MARK = "halted"
+
+
+def halted(host: Path) -> bool:
+    """Whether everything of a host was stopped; `host` is its folder."""
+    return (host / MARK).exists()
+
+
+def resume(host: ServerHost) -> None:
+    """Have everything run again that should."""
+    (host.folder / MARK).unlink(missing_ok=True)
 
 
 def halt(host: ServerHost) -> str:
@@ -18,6 +36,7 @@ def halt(host: ServerHost) -> str:
     Raises:
         GearError: the engine does not answer, or something did not end.
     """
+    durable.write(host.folder / MARK, "")
     if host.facts.engine is EngineKind.DOCKER:
         from geartrain.engine.docker import halting
         from geartrain.engine.docker.host import DockerHost

@@ -119,7 +119,7 @@ def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
     end = time.time() + left(events, number, time.time())
     if release is None:
         return
-    since = end - max((e.monitor for e in events[:1]), default=0.0)
+    since = end - next((e.monitor for e in events if e.what in GOT_LIVE), 0.0)
     before = rollback.previous(events, number)
     home.project = home.releases / str(number) / "src"
     engine = app.engine(home)

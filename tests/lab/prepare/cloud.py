@@ -30,7 +30,8 @@ def boot_with(machine: Bare, folder: Path, url: str) -> None:
     }
     for name, text in seeds.items():
         machine.sh(f"cat > {shlex.quote(f'{SEED}/{name}')}", stdin=text)
-    machine.server.reboot()
+    machine.server.shut_down()
+    machine.server.boot()
     machine.laptop.know(machine.server)
     until(lambda: _has_ended(machine), "cloud-init has ended", 600)
 

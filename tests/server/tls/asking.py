@@ -16,13 +16,13 @@ from cryptography import x509
 
 
 def connect(
-    port: int, name: str, ca: Path, address: str = "127.0.0.1"
+    port: int, name: str, ca: Path, address: str = "127.0.0.1", patience: float = 10
 ) -> http.client.HTTPConnection:
     """A connection over TLS to a machine, under a name that the certificate has to have."""
     context = ssl.create_default_context(cafile=str(ca))
     context.set_alpn_protocols(["http/1.1"])
-    link = http.client.HTTPConnection(name, port, timeout=10)
-    plain = socket.create_connection((address, port), timeout=10)
+    link = http.client.HTTPConnection(name, port, timeout=patience)
+    plain = socket.create_connection((address, port), timeout=patience)
     link.sock = context.wrap_socket(plain, server_hostname=name)
     return link
 
@@ -44,12 +44,12 @@ def http_(port: int, name: str, path: str = "/") -> tuple[int, str, dict[str, st
         return answer.status, answer.read().decode(), dict(answer.getheaders())
 
 
-def serial(port: int, name: str) -> int:
+def serial(port: int, name: str, address: str = "127.0.0.1") -> int:
     """The serial number of the certificate that is shown for a name, whoever signed it."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        socket.create_connection((address, port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=name) as link,
     ):
         return x509.load_der_x509_certificate(link.getpeercert(True) or b"").serial_number

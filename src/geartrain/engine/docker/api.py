@@ -103,13 +103,7 @@ def execute(container: str, argv: Sequence[str]) -> tuple[int, str]:
 def _ask(
     method: str, path: tuple[str, ...], query: Mapping[str, object], body: bytes = b""
 ) -> bytes | None:
-    words = {
-        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for key, value in query.items()
-    }
-    place = "/".join(("", *(quote(part, safe="/:@") for part in path)))
-    if words:
-        place += f"?{urlencode(words)}"
+    place = _place(path, query)
     try:
         said = _answer(f"{method} {place} {HEAD}{len(body)}\r\n\r\n".encode() + body)
     except OSError as error:
@@ -125,6 +119,28 @@ def _ask(
     return answer
 
 
+def _place(path: tuple[str, ...], query: Mapping[str, object]) -> str:
+    words = {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for key, value in query.items()
+    }
+    place = "/".join(("", *(quote(part, safe="/:@") for part in path)))
+    return f"{place}?{urlencode(words)}" if words else place
+
+
+@contextmanager
+def following(*path: str, **query: object) -> Iterator[socket.socket]:
+    """Ask for what goes on and on; what comes is read from the socket, with its head.
+
+    Raises:
+        OSError: there is no daemon.
+        GearError: there is no Docker at all.
+    """
+    with connection() as link:
+        link.sendall(f"GET {_place(path, query)} {HEAD}0\r\n\r\n".encode())
+        yield link
+
+
 def _answer(request: bytes) -> bytes:
     """All that the daemon says.
 
@@ -132,7 +148,7 @@ def _answer(request: bytes) -> bytes:
         OSError: there is no connection, or it took too long.
     """
     said = []
-    with _connection() as link:
+    with connection() as link:
         link.settimeout(LATEST)
         link.sendall(request)
         while data := link.recv(65536):
@@ -143,8 +159,12 @@ def _answer(request: bytes) -> bytes:
 
 
 @contextmanager
-def _connection() -> Iterator[socket.socket]:
-    """A connection to the daemon; one that is not on a socket here, a client reaches."""
+def connection() -> Iterator[socket.socket]:
+    """A connection to the daemon; one that is not on a socket here, a client reaches.
+
+    Raises:
+        OSError: nobody listens there.
+    """
     where = client.endpoint()
     if where.startswith(UNIX):
         with socket.socket(socket.AF_UNIX) as link:

@@ -95,6 +95,27 @@ def ensure(
         unsettled.end(home, service.name)
 
 
+def names(home: DockerHome, app: App, joined: networks.Network) -> dict[str, str]:
+    """The names of databases and caches, and their addresses, which stay.
+
+    Args:
+        home: the app's home.
+        app: the app.
+        joined: the network that they are on.
+    """
+    given = _addresses(home, app, joined)
+    return {
+        name: given[InstanceId(service=service.name)]
+        for service in app.of_role(Role.DATABASE, Role.CACHE)
+        for name in (service.name, *service.aliases)
+    }
+
+
+def _addresses(home: DockerHome, app: App, joined: networks.Network) -> dict[InstanceId, str]:
+    ids = [InstanceId(service=s.name) for s in app.data_services]
+    return addresses.decide(home.data / "addresses.json", joined, ids)
+
+
 def _make(
     home: DockerHome,
     app: App,
@@ -125,8 +146,7 @@ def _make(
         own = postgres.definition(home, service, known, binds)
     else:
         own = redis.definition(home, service, logins.caches[service.name])
-    ids = [InstanceId(service=s.name) for s in app.data_services]
-    given = addresses.decide(home.data / "addresses.json", joined, ids)
+    given = _addresses(home, app, joined)
     text = _file(home, service, image, facts, own, mounted, joined.name, given)
     file = home.data / f"{service.name}.json"
     project.write(file, text)

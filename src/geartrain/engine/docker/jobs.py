@@ -1,7 +1,7 @@
 """Scheduled jobs: the container of a job waits until it is started, runs once, and waits again.
 
-What starts it when it is due is `geartrain.server.schedule`. How the last run
-went is noted in `run/jobs/`, where it outlives the release that it was of.
+What starts it when it is due is `geartrain.server.watch`, or `geartrain.server.schedule`.
+How the last run went is noted in `run/jobs/`, where it outlives the release that it was of.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from geartrain.engine.protocol import Instance, State
 from geartrain.errors import Exit, GearError
 from geartrain.render import containers
 
-LOCK = "jobs.lock"  # of the process that starts them
+LOCK = "jobs.lock"  # in the host's folder: of the process that starts them
 AT_MOST = 7 * 86400.0  # seconds for one run
 LINES = 30
 
@@ -108,7 +108,7 @@ def noted(
     when = {one.instance: one.labels.get(containers.SCHEDULE, "") for one in found}
     if not any(when.values()):
         return tuple(seen)
-    attended = aside.held(home.run / LOCK)
+    attended = aside.held(home.host.folder / LOCK)
     return tuple(_noted(home, one, when, attended=attended) for one in seen)
 
 

@@ -18,6 +18,8 @@ from geartrain.engine.nginx import ask
 
 SETTLES = 0.5  # seconds that a worker must stay
 QUICK = 2.0  # seconds for an answer
+POSTGRES_STARTS = "PostgreSQL is starting up"
+REDIS_STARTS = "LOADING"  # what it answers while it reads its data
 STARTING_UP = b"57P03"  # cannot_connect_now (PostgreSQL manual, appendix A)
 
 
@@ -49,8 +51,13 @@ def label(service: Service) -> str:
     return "settle"
 
 
-def attempt(how: str, address: str) -> str:
+def attempt(how: str, address: str, within: float = QUICK) -> str:
     """Ask once.
+
+    Args:
+        how: the label of the container.
+        address: where it is.
+        within: seconds for an answer.
 
     Returns:
         "" when it is ready, else what was seen instead. A way of asking that
@@ -59,10 +66,10 @@ def attempt(how: str, address: str) -> str:
     kind, _, rest = how.partition(":")
     port, _, path = rest.partition(":")
     ways: dict[str, Callable[[], str]] = {
-        "http": lambda: _http(address, int(port), path),
-        "tcp": lambda: _tcp(address, int(port)),
-        "postgres": lambda: _postgres(address),
-        "redis": lambda: _redis(address),
+        "http": lambda: _http(address, int(port), path, within),
+        "tcp": lambda: _tcp(address, int(port), within),
+        "postgres": lambda: _postgres(address, within),
+        "redis": lambda: _redis(address, within),
     }
     if kind not in ways:
         return ""
@@ -71,37 +78,42 @@ def attempt(how: str, address: str) -> str:
         return ways[kind]()
     except TimeoutError:
         asked = f"GET {path} on port {number}" if kind == "http" else f"port {number}"
-        return f"no answer to {asked} within {QUICK:g} s"
+        return f"no answer to {asked} within {within:g} s"
     except OSError:
         return f"nothing answers on port {number}"
 
 
-def _http(address: str, port: int, path: str) -> str:
-    status, _ = ask("GET", address, port, path, "localhost", most=64, within=QUICK)
+def starts(trouble: str) -> bool:
+    """Whether a data service says itself that it is still starting: it reads its data again."""
+    return trouble == POSTGRES_STARTS or REDIS_STARTS in trouble
+
+
+def _http(address: str, port: int, path: str, within: float) -> str:
+    status, _ = ask("GET", address, port, path, "localhost", most=64, within=within)
     if 200 <= status < 400:
         return ""
     return f"GET {path} on port {port} answers {status or 'no HTTP'}"
 
 
-def _tcp(address: str, port: int) -> str:
-    with socket.create_connection((address, port), timeout=QUICK):
+def _tcp(address: str, port: int, within: float) -> str:
+    with socket.create_connection((address, port), timeout=within):
         return ""
 
 
-def _postgres(address: str) -> str:
+def _postgres(address: str, within: float) -> str:
     """Begin to log in; a server that still starts up says so at once (protocol 3.0)."""
     words = b"user\0gear_probe\0database\0postgres\0\0"
     hello = struct.pack("!II", 8 + len(words), 196608) + words
-    with socket.create_connection((address, 5432), timeout=QUICK) as link:
+    with socket.create_connection((address, 5432), timeout=within) as link:
         link.sendall(hello)
         said = link.recv(1024)
     if not said or (said[:1] == b"E" and STARTING_UP in said):
-        return "PostgreSQL is starting up"
+        return POSTGRES_STARTS
     return ""
 
 
-def _redis(address: str) -> str:
-    with socket.create_connection((address, 6379), timeout=QUICK) as link:
+def _redis(address: str, within: float) -> str:
+    with socket.create_connection((address, 6379), timeout=within) as link:
         link.sendall(b"*1\r\n$4\r\nPING\r\n")
         said = link.recv(200)
     # It also answers before anybody has logged in, and says that it wants a password.

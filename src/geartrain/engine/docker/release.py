@@ -232,6 +232,7 @@ class Releases:
                 for s in services
             },
             owner=owner,
+            names=data.names(self._home, release.app, shared) if shared else {},
         )
 
     def around(
@@ -243,6 +244,7 @@ class Releases:
         bound: Mapping[str, tuple[compose.Bind, ...]],
         *,
         owner: bool = False,
+        names: Mapping[str, str] | None = None,
     ) -> compose.Surroundings:
         """What some services of a release find here.
 
@@ -253,6 +255,7 @@ class Releases:
             addresses: where instances are.
             bound: by service, what is mounted from this machine.
             owner: they log in to databases as their owner.
+            names: of databases and caches, with their addresses.
         """
         app, home = release.app, self._home
         logins = self._logins(release)
@@ -275,6 +278,7 @@ class Releases:
             addresses=dict(addresses),
             binds=dict(bound),
             probes={s.name: probing.label(s) for s in services},
+            names=dict(names or {}),
         )
 
     def _facts(self, release: Release, service: Service) -> compose.ImageFacts:

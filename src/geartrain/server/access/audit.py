@@ -34,7 +34,7 @@ def write(host: ServerHost, key: str, client: str, words: Sequence[str], refused
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "key": key,
         "from": client,
-        "asked": shlex.join(_VALUE.sub("=", word) for word in words)[:LONGEST],
+        "asked": _text(shlex.join(_VALUE.sub("=", word) for word in words)[:LONGEST]),
     }
     record = msgspec.json.encode(said | ({"refused": refused} if refused else {})) + b"\n"
     fd = _open(host.folder / FILE)
@@ -43,6 +43,11 @@ def write(host: ServerHost, key: str, client: str, words: Sequence[str], refused
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _text(said: str) -> str:
+    """What is no text, such as bytes that are not UTF-8, is written down all the same."""
+    return said.encode(errors="backslashreplace").decode()
 
 
 def _open(path: Path) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from geartrain.errors import GearError
+from geartrain.render import systemd
 from geartrain.run import run
 from geartrain.server.doctor.finding import Finding
 from geartrain.server.prepare.system import recognize
@@ -15,7 +16,7 @@ from geartrain.server.prepare.system import recognize
 LEAST = 2 * 10**9  # bytes free, and at least a tenth of the disk
 ROOT = Path("/")
 SYSTEMD = Path("run/systemd/system")  # sd_booted(3)
-UNITS = ("geartrain.service", "geartrain-prune.timer")
+UNITS = systemd.ENABLED
 
 
 def system(root: Path = ROOT) -> Finding:
@@ -121,6 +122,13 @@ def units(root: Path = ROOT) -> Iterator[Finding]:
         )
         return
     for unit in UNITS:
+        if not (root / "etc/systemd/system" / unit).exists():
+            yield Finding(
+                what=f"{unit} is not there: an older Geartrain prepared this machine",
+                ok=False,
+                remedy="gear server prepare",
+            )
+            continue
         states = [
             run(("systemctl", f"is-{one}", unit), check=False, timeout=10).out.strip()
             for one in ("enabled", "active")

@@ -68,6 +68,8 @@ def look(machine: Machine) -> Plan:
 def carry_out(machine: Machine, plan: Plan, reporter: Reporter) -> None:
     """Do what is open, and see each step done.
 
+    What an earlier step has changed may give a later one something to do.
+
     Args:
         machine: the machine, as root.
         plan: what `look` found.
@@ -76,7 +78,11 @@ def carry_out(machine: Machine, plan: Plan, reporter: Reporter) -> None:
     Raises:
         GearError: a step failed; those before it stay done.
     """
-    for one in plan.open:
+    for planned in plan.todos:
+        lacking = planned.lacking or planned.step.lacking(machine)
+        if not lacking:
+            continue
+        one = Todo(step=planned.step, lacking=lacking)
         began = time.monotonic()
         reporter.begin(one)
         try:

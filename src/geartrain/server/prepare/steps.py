@@ -256,6 +256,15 @@ class Units:
             or machine.says("systemctl", "is-active", name) != "active"
         ]  # fmt: skip
 
+    def _old(self, machine: Machine) -> bool:
+        """Whether the watcher that runs is of another version: it works in that one's folder."""
+        pid = machine.says("systemctl", "show", "--property=MainPID", "--value", systemd.WATCH)
+        if pid in ("", "0"):
+            return False
+        return machine.says("readlink", f"/proc/{pid}/cwd") != machine.says(
+            "readlink", layout.CURRENT
+        )
+
     def lacking(self, machine: Machine) -> str:
         """Which are not as they should be."""
         stale = self._stale(machine)
@@ -265,11 +274,16 @@ class Units:
             said.append(f"remove {', '.join(others)}")
         elif not stale and self._unread(machine):
             said.append("have systemd read them")
-        return "; ".join([*said, *([f"enable {', '.join(off)}"] if off else [])])
+        said += [f"enable {', '.join(off)}"] if off else []
+        said += [f"restart {systemd.WATCH}"] if self._old(machine) else []
+        return "; ".join(said)
 
     def do(self, machine: Machine) -> None:
         """Write and start them. One that runs already is not stopped: that would stop the apps."""
-        for name in self._stale(machine):
+        stale = self._stale(machine)
+        if systemd.WATCH in stale:  # by its new text, also if this ends before it is started
+            machine.run("systemctl", "stop", systemd.WATCH, timeout=180, check=False)
+        for name in stale:
             file = contents.UNITS[name]
             machine.write(layout.UNITS / name, file.text, file.mode)
         for name in self._others(machine):
@@ -277,6 +291,8 @@ class Units:
             machine.run("rm", "-f", "--", layout.UNITS / name)
         machine.run("systemctl", "daemon-reload")
         machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=apt.LONGEST)
+        if self._old(machine):
+            machine.run("systemctl", "restart", systemd.WATCH, timeout=180)
 
 
 class OldVersions:

@@ -46,10 +46,11 @@ played.
 _RELOAD_DOCKER = "Reload Docker"
 _RESTART_JOURNAL = "Restart the journal"
 _RELOAD_SYSTEMD = "Reload systemd"
+_RESTART_WATCH = "Restart the watcher"
 
 # What cannot be looked at before something else is there.
 _BARE = "ansible_check_mode and geartrain_missing | length > 0"
-_NEW = "ansible_check_mode and not geartrain_lock.stat.exists"
+_UNWRITTEN = "ansible_check_mode and geartrain_written is changed"
 
 Task = dict[str, Any]
 
@@ -115,6 +116,10 @@ def _handlers() -> Iterator[Task]:
     yield _task(_RESTART_JOURNAL, "systemd_service", name="systemd-journald.service",
                 state="restarted")  # fmt: skip
     yield _task(_RELOAD_SYSTEMD, "systemd_service", daemon_reload=True)
+    yield {
+        **_task(_RESTART_WATCH, "systemd_service", name=systemd.WATCH, state="restarted"),
+        "when": f"not ({_UNWRITTEN})",
+    }
 
 
 def _tasks() -> Iterator[Task]:
@@ -254,7 +259,10 @@ def _program() -> Iterator[Task]:
         "changed_when": True,
     }  # fmt: skip
     yield _task("Use it", "file", path=str(layout.CURRENT), src=folder, state="link",
-                force="{{ ansible_check_mode }}") | {"register": "geartrain_used"}  # fmt: skip
+                force="{{ ansible_check_mode }}") | {
+        "register": "geartrain_used",
+        "notify": _RESTART_WATCH,
+    }  # fmt: skip
     yield _task("Note when it was used", "file", path=folder, state="touch") | {
         "when": "geartrain_used is changed and not ansible_check_mode"
     }
@@ -281,7 +289,7 @@ def _units() -> Iterator[Task]:
         **_task("Units", "copy", src=f"{UNITS}/{{{{ item }}}}",
                 dest=f"{layout.UNITS}/{{{{ item }}}}", mode="0644"),
         "loop": "{{ geartrain_units }}",
-        "notify": _RELOAD_SYSTEMD,
+        "notify": [_RELOAD_SYSTEMD, _RESTART_WATCH],
         "register": "geartrain_written",
     }  # fmt: skip
     yield {
@@ -305,7 +313,7 @@ def _units() -> Iterator[Task]:
         **_task("The apps run, and units are enabled", "systemd_service", name="{{ item }}",
                 enabled=True, state="started"),
         "loop": "{{ geartrain_enabled }}",
-        "when": "not (ansible_check_mode and geartrain_written is changed)",
+        "when": f"not ({_UNWRITTEN})",
     }  # fmt: skip
 
 
