@@ -25,7 +25,8 @@ QUESTIONS = {
     " ca-certificates; dpkg --audit",
     "docker": "docker info --format '{{.LiveRestoreEnabled}}'; systemctl is-enabled docker",
     "units": "cd /etc/systemd/system && systemctl is-enabled geartrain*; systemctl is-active"
-    " geartrain.service geartrain-watch.service geartrain-prune.timer geartrain-renew.timer; systemctl show -p NeedDaemonReload geartrain*",
+    " geartrain.service geartrain-watch.service geartrain-prune.timer geartrain-renew.timer;"
+    " systemctl show -p NeedDaemonReload geartrain*",
     "failed": "systemctl --failed --plain --no-legend",
 }
 
