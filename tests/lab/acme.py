@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from geartrain.engine.listeners import holder
 from tests.cli.running import free_port, until
 from tests.dockerd import docker
 from tests.server.tls.pem import Authority
@@ -78,6 +79,7 @@ def acme(folder: Path) -> Iterator[Acme]:
             stack.callback(one.wait, 20)
             stack.callback(one.kill)
         until(lambda: b"Listening on" in (folder / "pebble.log").read_bytes(), "pebble listens")
+        until(lambda: holder("127.0.0.1", names) is not None, "its name server can be told names")
         context = ssl.create_default_context(cafile=str(ca.file))
         root = folder / "root.pem"
         address = f"https://localhost:{manage}/roots/0"

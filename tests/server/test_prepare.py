@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +17,10 @@ from geartrain.server.prepare.steps import Units
 from geartrain.server.prepare.system import SUPPORTED, recognize
 
 
-def test_the_archive_is_a_clone_that_sets_itself_up_and_no_more(tmp_path: Path) -> None:
-    one, two = tmp_path / "1.tar.gz", tmp_path / "2.tar.gz"
-    payload = Payload()
-    payload.write(one)
-    Payload().write(two)
-    assert one.read_bytes() == two.read_bytes(), "the same content is the same version"
-    with tarfile.open(one) as archive:
+def test_the_archive_is_a_clone_that_sets_itself_up_and_no_more() -> None:
+    packed = Payload().packed()
+    assert packed == Payload().packed(), "the same content is the same version"
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         modes = {entry.name: entry.mode for entry in archive}
     assert modes["gear"] == modes["requirements/make_environment.sh"] == 0o755
     assert "src/geartrain/__main__.py" in modes

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -15,11 +16,15 @@ from geartrain.cli.output import note
 from geartrain.cli.progress import Progress
 from geartrain.errors import Exit
 from geartrain.server.prepare import machine as machines
+from geartrain.server.prepare.export import write
+from geartrain.server.prepare.export.cloud_init import SMALL
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.prepare import Plan, carry_out, look
 
 HERE = "this machine"
 _TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@:\[\]-]*|ssh://[A-Za-z0-9_.+@:\[\]-]+")
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
 
 
 @click.group()
@@ -65,6 +70,59 @@ def prepare(target: str | None, local: bool, check: bool, as_json: bool) -> int:
         note(f"{machine.name} is a host after {time.monotonic() - began:.1f} s")
         _next(target)
     return int(Exit.MISSING) if check and plan.open else int(Exit.OK)
+
+
+@server.group()
+def export() -> None:
+    """Write what `prepare` does as a file for another tool."""
+
+
+@export.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def ansible(folder: Path) -> None:
+    """Write an Ansible playbook with a role that does what `gear server prepare` does.
+
+    Geartrain itself is among the role's files. Nothing but ansible.builtin is needed.
+
+    \b
+    Examples:
+      gear server export ansible servers
+      ansible-playbook -i 203.0.113.7, -u root servers/geartrain.yml
+    """
+    _wrote(write.playbook(folder))
+
+
+@export.command("cloud-init")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--archive",
+    metavar="URL",
+    help="Where new servers fetch Geartrain; a / at its end is followed by the archive's name.",
+)
+def cloud_init(folder: Path, archive: str | None) -> None:
+    """Write user data with which a new server does what `gear server prepare` does.
+
+    Geartrain is part of it, which is more than most providers take as user data. With --archive
+    it is a file of its own, for you to put at that address.
+
+    \b
+    Examples:
+      gear server export cloud-init boot --archive https://files.example.com/
+      gear server export cloud-init boot
+    """
+    if archive is not None and not _ADDRESS.fullmatch(archive):
+        raise click.UsageError(f"{archive!r} is not like https://files.example.com/.")
+    written = write.user_data(folder, archive)
+    _wrote(written)
+    size = written[0].stat().st_size
+    if size > SMALL:
+        note(f"{size // 1024} KB of user data are more than many providers take (16 KB is the"
+             " least); --archive URL makes it small")  # fmt: skip
+
+
+def _wrote(paths: list[Path]) -> None:
+    for path in paths:
+        click.echo(f"wrote {path}")
 
 
 @contextmanager

@@ -29,6 +29,11 @@ class Machine:
         self._before = before
         self._root: tuple[str, ...] = ()
 
+    @property
+    def is_here(self) -> bool:
+        """True for the machine that this runs on."""
+        return not self._before
+
     def become_root(self) -> None:
         """See to it that commands are root's: as they are, or by sudo without a password.
 

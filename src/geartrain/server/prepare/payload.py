@@ -28,6 +28,11 @@ SET_UP = (
 _EPOCH = 0  # of every file: the same content is the same archive
 
 
+def fresh(version: str) -> str:
+    """The name of a version's folder while that is not whole."""
+    return f".{version}.new"
+
+
 class Payload:
     """The archive.
 
@@ -43,10 +48,15 @@ class Payload:
         self.version = f"{geartrain.__version__}-{digest.hexdigest()[:12]}"
         self._files = files
 
-    def write(self, path: Path) -> None:
-        """Write it as a `.tar.gz`."""
+    @property
+    def lock(self) -> bytes:
+        """What its environment is made from."""
+        return self._files["requirements/runtime.txt"][1]
+
+    def packed(self) -> bytes:
+        """It as a `.tar.gz`."""
+        raw = io.BytesIO()
         with (
-            path.open("wb") as raw,
             gzip.GzipFile("", "wb", fileobj=raw, mtime=_EPOCH) as packed,
             tarfile.open(fileobj=packed, mode="w") as archive,
         ):
@@ -54,6 +64,7 @@ class Payload:
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode, entry.mtime = len(data), mode, _EPOCH
                 archive.addfile(entry, io.BytesIO(data))
+        return raw.getvalue()
 
 
 def _files() -> Iterator[tuple[str, tuple[int, bytes]]]:

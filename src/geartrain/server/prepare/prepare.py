@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from geartrain.errors import Exit, GearError
+from geartrain.errors import GearError
+from geartrain.server.prepare import condition
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload
 from geartrain.server.prepare.steps import Step, steps
@@ -58,14 +59,7 @@ def look(machine: Machine) -> Plan:
         GearError: it cannot be prepared.
     """
     system = recognize(machine.read(PurePosixPath("/etc/os-release")) or "")
-    if machine.run("test", "-d", "/run/systemd/system", check=False).code != 0:
-        raise GearError(
-            "systemd does not run this machine",
-            where=machine.name,
-            remedy="a server starts its apps by systemd; in a container use Docker Compose, or"
-            " `gear host init` by hand",
-            code=Exit.MISSING,
-        )
+    condition.see(machine)
     payload = Payload()
     todos = [Todo(step=step, lacking=step.lacking(machine)) for step in steps(system, payload)]
     return Plan(system=system, version=payload.version, todos=todos)
@@ -73,6 +67,8 @@ def look(machine: Machine) -> Plan:
 
 def carry_out(machine: Machine, plan: Plan, reporter: Reporter) -> None:
     """Do what is open, and see each step done.
+
+    What an earlier step has changed may give a later one something to do.
 
     Args:
         machine: the machine, as root.
@@ -82,7 +78,11 @@ def carry_out(machine: Machine, plan: Plan, reporter: Reporter) -> None:
     Raises:
         GearError: a step failed; those before it stay done.
     """
-    for one in plan.open:
+    for planned in plan.todos:
+        lacking = planned.lacking or planned.step.lacking(machine)
+        if not lacking:
+            continue
+        one = Todo(step=planned.step, lacking=lacking)
         began = time.monotonic()
         reporter.begin(one)
         try:

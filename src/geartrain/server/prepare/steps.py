@@ -7,19 +7,18 @@ interrupted, wherever, is gone on with by doing the same again.
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import Protocol
 
 from geartrain.errors import GearError
 from geartrain.render import systemd
-from geartrain.run import CommandError
-from geartrain.server.prepare import layout
+from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
-from geartrain.server.prepare.payload import Payload
+from geartrain.server.prepare.payload import Payload, fresh
 from geartrain.server.prepare.system import COMMON, System
 
-APT = 1800.0  # seconds
-LOCK = 300  # seconds to wait for whoever else installs packages
+RELOAD = 20.0  # seconds in which Docker reads its settings again
 
 
 class Step(Protocol):
@@ -48,7 +47,7 @@ class Packages:
 
     def _missing(self, machine: Machine) -> list[str]:
         wanted = [*COMMON, *self._system.python]
-        docker = ("test", "-x", "/usr/bin/dockerd", "-a", "-x", "/usr/bin/docker")
+        docker = ("test", "-x", contents.DOCKERS[0], "-a", "-x", contents.DOCKERS[1])
         if machine.run(*docker, check=False).code != 0:
             wanted += self._system.docker
         form = "${Package} ${Status}\n"
@@ -65,25 +64,9 @@ class Packages:
 
     def do(self, machine: Machine) -> None:
         """Install them, after what was interrupted."""
-        quiet = ("env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l")
-        wait = ("-o", f"DPkg::Lock::Timeout={LOCK}")
-        machine.run(*quiet, "dpkg", "--configure", "-a", "--force-confold", timeout=APT)
-        missing = self._missing(machine)
-        if not missing:
-            return
-        try:
-            machine.run(*quiet, "apt-get", *wait, "update", "-q", timeout=APT)
-            machine.run(
-                *(*quiet, "apt-get", *wait, "install", "-q", "-y", "--no-install-recommends"),
-                *("-o", "Dpkg::Options::=--force-confold", "--", *missing),
-                timeout=APT,
-            )
-        except CommandError as error:
-            raise GearError(
-                f"apt-get could not install {', '.join(missing)}",
-                tail=error.tail,
-                remedy="mend what it complains of, then run the same again",
-            ) from error
+        apt.finish(machine)
+        if missing := self._missing(machine):
+            apt.install(machine, missing)
 
 
 class DockerRuns:
@@ -100,16 +83,27 @@ class DockerRuns:
             wrong.append("start it at boot")
         if not machine.says("docker", "version", "--format", "{{.Server.Version}}"):
             wrong.append("start it")
+        elif self._unread(machine):
+            wrong.append("have it read its settings")
         return ", ".join(wrong)
+
+    def _unread(self, machine: Machine) -> bool:
+        """Whether it runs by other settings than those that were written."""
+        if machine.read(layout.DOCKER) != contents.DAEMON:
+            return False
+        return machine.says("docker", "info", "--format", "{{.LiveRestoreEnabled}}") == "false"
 
     def do(self, machine: Machine) -> None:
         """Start it, now and at boot; a configuration that is there stays as it is."""
         if machine.read(layout.DOCKER) is None:
-            machine.write(layout.DOCKER, '{\n  "live-restore": true\n}\n')
-            if machine.says("systemctl", "is-active", "docker.service") == "active":
-                machine.run("systemctl", "reload", "docker.service")
+            machine.write(layout.DOCKER, contents.DAEMON)
         machine.run("systemctl", "enable", "--now", "docker.service", timeout=180)
         machine.run("docker", "version", timeout=60)
+        if self._unread(machine):
+            machine.run("systemctl", "reload", "docker.service")
+            deadline = time.monotonic() + RELOAD
+            while self._unread(machine) and time.monotonic() < deadline:
+                time.sleep(0.1)
 
 
 class User:
@@ -135,7 +129,7 @@ class User:
         if not machine.says("getent", "passwd", layout.USER):
             return f"make the user, who owns {layout.HOST} and may use Docker"
         wrong = []
-        if "docker" not in machine.says("id", "-nG", layout.USER).split():
+        if contents.DOCKERS_GROUP not in machine.says("id", "-nG", layout.USER).split():
             wrong.append("let the user use Docker")
         if owner != layout.USER:
             wrong.append(f"make {layout.HOST}")
@@ -145,10 +139,10 @@ class User:
         """Make the user and the folder."""
         user, home = layout.USER, layout.HOST
         if not machine.says("getent", "passwd", user):
-            # `*` is no password, but does not lock the user out of sshd as `!` does without PAM.
-            machine.run("useradd", "--system", "--user-group", "--no-create-home", "--password=*",
-                        "--shell=/bin/sh", f"--home-dir={home}", user)  # fmt: skip
-        machine.run("usermod", "--append", "--groups", "docker", user)
+            machine.run("useradd", "--system", "--user-group", "--no-create-home",
+                        f"--password={contents.NO_PASSWORD}", f"--shell={contents.SHELL}",
+                        f"--home-dir={home}", user)  # fmt: skip
+        machine.run("usermod", "--append", "--groups", contents.DOCKERS_GROUP, user)
         machine.run("install", "-d", "-m", "0755", "-o", user, "-g", user, home)
 
 
@@ -164,7 +158,7 @@ class Program:
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
         self._folder = layout.VERSIONS / payload.version
-        self._lock = self._folder / "requirements" / "runtime.txt"
+        self._lock = self._folder / contents.LOCK
 
     def lacking(self, machine: Machine) -> str:
         """Whether another version, or none, is used."""
@@ -176,25 +170,25 @@ class Program:
         return f"install {self._payload.version}{before}"
 
     def _complete(self, machine: Machine) -> bool:
-        marker = self._folder / ".venv" / "geartrain.lock"
+        marker = self._folder / contents.MARKER
         return machine.run("cmp", "-s", "--", self._lock, marker, check=False).code == 0
 
     def do(self, machine: Machine) -> None:
-        """Put it there, set it up, and only then use it."""
+        """Put it there, set it up, and only then use it. One that is there is used again."""
         if machine.run("test", "-f", self._lock, check=False).code != 0:
-            fresh = layout.VERSIONS / f".{self._payload.version}.new"
-            machine.run("rm", "-rf", "--", fresh, self._folder)
-            machine.run("install", "-d", "-m", "0755", fresh)
+            half = layout.VERSIONS / fresh(self._payload.version)
+            machine.run("rm", "-rf", "--", half, self._folder)
+            machine.run("install", "-d", "-m", "0755", half)
             with tempfile.TemporaryDirectory(prefix="gear-payload-") as place:
                 archive = Path(place) / "geartrain.tar.gz"
-                self._payload.write(archive)
-                machine.run("tar", "-xz", "--no-same-owner", "-C", fresh, stdin=archive,
+                archive.write_bytes(self._payload.packed())
+                machine.run("tar", "-xz", "--no-same-owner", "-C", half, stdin=archive,
                             timeout=600)  # fmt: skip
-            machine.run("mv", "-T", "--", fresh, self._folder)
+            machine.run("mv", "-T", "--", half, self._folder)
         if not self._complete(machine):
-            set_up = self._folder / "requirements" / "make_environment.sh"
-            machine.run("sh", set_up, self._folder / ".venv", self._lock, timeout=APT)
+            machine.run(*contents.set_up(self._folder), timeout=apt.LONGEST)
         machine.run(self._folder / "gear", "--version")
+        machine.run("touch", "--", self._folder)  # the order in which versions were used
         machine.run("sync")
         machine.link(layout.CURRENT, self._folder)
         machine.link(layout.COMMAND, layout.GEAR)
@@ -213,40 +207,47 @@ class Host:
 
     def do(self, machine: Machine) -> None:
         """Make it, as its owner."""
-        machine.run("runuser", "-u", layout.USER, "--", layout.GEAR, "host", "init",
-                    "--engine", "docker", "--host-dir", layout.HOST)  # fmt: skip
+        machine.run(*contents.MAKE_HOST)
 
 
 class Limits:
     """The journal takes no more of the disk than it is given; containers' logs have limits too."""
 
     title = "limits"
-    _text = (
-        "# Written by `gear server prepare`.\n[Journal]\nSystemMaxUse=500M\nMaxRetentionSec=90day\n"
-    )
 
     def lacking(self, machine: Machine) -> str:
         """Whether there is no limit."""
-        there = machine.read(layout.JOURNAL) == self._text
+        there = machine.read(layout.JOURNAL) == contents.JOURNAL
         return "" if there else "limit the journal to 500 MB and 90 days"
 
     def do(self, machine: Machine) -> None:
-        """Set it."""
-        machine.write(layout.JOURNAL, self._text)
+        """Set it. The file has its name when the journal follows it."""
+        fresh = layout.JOURNAL.with_name("geartrain_new.conf")
+        machine.write(fresh, contents.JOURNAL)
         machine.run("systemctl", "restart", "systemd-journald.service")
+        machine.run("mv", "-T", "--", fresh, layout.JOURNAL)
 
 
 class Units:
     """systemd's units: they are there, enabled, and the apps run."""
 
     title = "units"
-    _files = systemd.units(layout.PLACE)
 
     def _stale(self, machine: Machine) -> list[str]:
         return [
-            name for name, file in self._files.items()
+            name for name, file in contents.UNITS.items()
             if machine.read(layout.UNITS / name) != file.text
         ]  # fmt: skip
+
+    def _others(self, machine: Machine) -> list[str]:
+        """Units of another version, which this one has no command for."""
+        found = machine.says(*contents.FIND_UNITS).splitlines()
+        return [name for name in found if name not in contents.UNITS]
+
+    def _unread(self, machine: Machine) -> bool:
+        """Whether systemd goes by what they said before."""
+        words = ("show", "--property=NeedDaemonReload", "--value", "--", *contents.UNITS)
+        return "yes" in machine.says("systemctl", *words).split()
 
     def _off(self, machine: Machine) -> list[str]:
         return [
@@ -269,6 +270,10 @@ class Units:
         stale = self._stale(machine)
         off = [name for name in self._off(machine) if name not in stale]
         said = [f"write {', '.join(stale)}"] if stale else []
+        if others := self._others(machine):
+            said.append(f"remove {', '.join(others)}")
+        elif not stale and self._unread(machine):
+            said.append("have systemd read them")
         said += [f"enable {', '.join(off)}"] if off else []
         said += [f"restart {systemd.WATCH}"] if self._old(machine) else []
         return "; ".join(said)
@@ -276,13 +281,57 @@ class Units:
     def do(self, machine: Machine) -> None:
         """Write and start them. One that runs already is not stopped: that would stop the apps."""
         stale = self._stale(machine)
+        if systemd.WATCH in stale:  # by its new text, also if this ends before it is started
+            machine.run("systemctl", "stop", systemd.WATCH, timeout=180, check=False)
         for name in stale:
-            file = self._files[name]
+            file = contents.UNITS[name]
             machine.write(layout.UNITS / name, file.text, file.mode)
+        for name in self._others(machine):
+            machine.run("systemctl", "disable", "--now", "--", name, timeout=apt.LONGEST)
+            machine.run("rm", "-f", "--", layout.UNITS / name)
         machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=APT)
-        if systemd.WATCH in stale or self._old(machine):
+        machine.run("systemctl", "enable", "--now", *systemd.ENABLED, timeout=apt.LONGEST)
+        if self._old(machine):
             machine.run("systemctl", "restart", systemd.WATCH, timeout=180)
+
+
+class OldVersions:
+    """The versions that were used before stay, for the way back; those before them go.
+
+    One that a process still runs from stays until the next time.
+
+    Args:
+        payload: what is used from now on.
+    """
+
+    title = "old versions"
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+
+    def _old(self, machine: Machine) -> list[str]:
+        words = ("-mindepth", "1", "-maxdepth", "1", "-type", "d", "-printf", "%T@ %f\n")
+        found = [
+            line.split(" ", 1)
+            for line in machine.says("find", layout.VERSIONS, *words).splitlines()
+        ]
+        names = [name for _, name in sorted(found, key=lambda one: float(one[0]), reverse=True)]
+        whole = [name for name in names if name[0] != "." and name != self._payload.version]
+        halves = [name for name in names if name[0] == "." and name != fresh(self._payload.version)]
+        if not (old := [*whole[contents.KEPT :], *halves]):
+            return []
+        used = machine.run(*contents.IN_USE, check=False).out.split("\n")
+        return [name for name in old if str(layout.VERSIONS / name) not in used]
+
+    def lacking(self, machine: Machine) -> str:
+        """Which go."""
+        old = self._old(machine)
+        return f"remove {', '.join(old)}" if old else ""
+
+    def do(self, machine: Machine) -> None:
+        """Remove them."""
+        for name in self._old(machine):
+            machine.run("rm", "-rf", "--", layout.VERSIONS / name, timeout=600)
 
 
 def steps(system: System, payload: Payload) -> tuple[Step, ...]:
@@ -292,4 +341,7 @@ def steps(system: System, payload: Payload) -> tuple[Step, ...]:
         system: what the machine runs.
         payload: the Geartrain that it gets.
     """
-    return (Packages(system), DockerRuns(), User(), Program(payload), Host(), Limits(), Units())
+    return (
+        *(Packages(system), DockerRuns(), User(), Program(payload)),
+        *(Host(), Limits(), Units(), OldVersions(payload)),
+    )

@@ -1,0 +1,75 @@
+"""Debian's packages: installed whoever else is at it, and whatever was interrupted."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from geartrain.errors import Exit, GearError
+from geartrain.run import CommandError, Completed
+from geartrain.server.prepare.machine import Machine
+
+LONGEST = 1800.0  # seconds for one command
+PATIENCE = 300  # seconds to wait for whoever else installs packages
+PAUSE = 2.0
+
+QUIET = ("env", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l")
+GET = (*QUIET, "apt-get", "-q", "-o", f"DPkg::Lock::Timeout={PATIENCE}")
+INSTALL = ("install", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold")
+
+# As apt-get and dpkg say it of each of their locks; DPkg::Lock::Timeout is for one of them.
+_LOCKED = re.compile(r"Could not get lock|Unable to (acquire|lock)|lock(ed)? .*by another process")
+_UNREACHED = re.compile(
+    r"(Temporary failure resolving|Could not resolve|Could not connect|Cannot initiate|Unable to"
+    r" connect|Failed to fetch|Connection (failed|timed out)|Certificate verification failed).*"
+)
+
+
+def finish(machine: Machine) -> None:
+    """Bring to its end what dpkg was interrupted in.
+
+    Raises:
+        CommandError: dpkg complains.
+    """
+    _patiently(machine, *QUIET, "dpkg", "--configure", "-a", "--force-confold")
+
+
+def install(machine: Machine, names: Sequence[str]) -> None:
+    """Install packages.
+
+    Raises:
+        GearError: they cannot be had.
+    """
+    said = ""
+    try:
+        # It ends well when a mirror was not reached, as old lists may do.
+        said = _patiently(machine, *GET, "update").err
+        _patiently(machine, *GET, *INSTALL, "--", *names)
+    except CommandError as error:
+        if unreached := _UNREACHED.search(f"{error.done.err}\n{said}"):
+            raise GearError(
+                f"the machine does not reach its packages: {unreached[0].strip()}",
+                where=machine.name,
+                remedy="see that `apt-get update` works there (network, DNS, a proxy in"
+                " /etc/apt/apt.conf.d), then run the same again",
+                code=Exit.MISSING,
+            ) from error
+        raise GearError(
+            f"apt-get could not install {', '.join(names)}",
+            where=machine.name,
+            tail=error.tail,
+            remedy="mend what it complains of, then run the same again",
+        ) from error
+
+
+def _patiently(machine: Machine, *argv: str) -> Completed:
+    """Run a command again while somebody else has the lock that it needs."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = machine.run(*argv, timeout=LONGEST, check=False)
+        if done.code == 0:
+            return done
+        if not _LOCKED.search(done.err) or time.monotonic() > deadline:
+            raise CommandError(done)
+        time.sleep(PAUSE)

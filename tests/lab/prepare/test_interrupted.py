@@ -1,0 +1,53 @@
+"""`gear server prepare` interrupted at each step, and run again: it ends as if nothing had been."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+
+from tests.cli.running import until
+from tests.lab.prepare.bare import ROOT, Bare
+from tests.lab.prepare.cutting import Cutter
+from tests.lab.prepare.state import state
+from tests.lab.table import Table
+
+MOST = 120  # runs; each gets at least one command further than the one before
+
+
+def cut_power_while_packages_are_installed(machine: Bare) -> None:
+    running = machine.laptop.start(sys.executable, "-m", "geartrain", "server", "prepare", ROOT)
+    try:
+        seen = "ls /var/lib/dpkg/info/docker.io.list 2>/dev/null && pgrep -x dpkg"
+        until(lambda: machine.laptop.root(seen, code=None).code == 0, "dpkg unpacks")
+        machine.server.cut_power()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate(timeout=60)
+    machine.server.boot()
+    machine.on()
+    todo = machine.prepare("--check", code=4).out
+    assert "packages: " in todo
+
+
+def test_interrupted_at_each_step_it_ends_the_same(bare: Bare, booted: Bare) -> None:
+    cut_power_while_packages_are_installed(bare)
+    cutter = Cutter(bare.laptop)
+    words = (*cutter.before, sys.executable, "-m", "geartrain", "server", "prepare", ROOT)
+    killed = 0
+    while (done := bare.laptop.run(*words, code=None)).code != 0:
+        assert done.code == -signal.SIGKILL, done.said
+        killed += 1
+        assert killed < MOST, cutter.lines("after")
+    after, middle = cutter.lines("after"), cutter.lines("middle")
+    assert killed == len(after) + len(middle)
+    table = Table("prepare, interrupted", "times")
+    table.add("power cut in the middle of dpkg", "1")
+    table.add("killed after a command that changes something", str(len(after)))
+    table.add("killed, and the connection cut, in the middle of one", str(len(middle)))
+    table.show()
+    assert {"dpkg", "uv"} <= set(cutter.lines("seen-in-the-middle")), "what takes long was seen"
+    assert bare.nothing_to_do(), bare.prepare("--check", code=None).out
+    assert state(bare) == state(booted)
