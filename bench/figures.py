@@ -24,6 +24,7 @@ class Figure:
     most_more: float | None = None
     most: float | None = None
     least_times: float | None = None
+    paired: bool = False  # each value was measured right beside its floor, so their ratios count
 
     @property
     def value(self) -> float:
@@ -38,17 +39,20 @@ class Figure:
     @property
     def ratio(self) -> float | None:
         """How many times the floor it is."""
+        if self.paired:
+            pairs = zip(self.values, self.floor, strict=True)
+            return statistics.median(value / floor for value, floor in pairs)
         return self.value / self.by_hand if self.by_hand else None
 
     @property
     def good(self) -> bool | None:
         """Whether the target is met; None without one."""
         checks = []
-        if self.by_hand is not None:
+        if self.by_hand is not None and self.ratio is not None:
             if self.most_times is not None:
-                checks.append(self.value <= self.most_times * self.by_hand)
+                checks.append(self.ratio <= self.most_times)
             if self.least_times is not None:
-                checks.append(self.value >= self.least_times * self.by_hand)
+                checks.append(self.ratio >= self.least_times)
             if self.most_more is not None:
                 checks.append(self.value <= self.by_hand + self.most_more)
         if self.most is not None:
@@ -101,7 +105,7 @@ def _row(one: Figure) -> tuple[str, ...]:
         _shown(one.value, one.unit),
         f"{_shown(min(one.values))}..{_shown(max(one.values))}",
         "" if one.by_hand is None else _shown(one.by_hand, one.unit),
-        "" if one.ratio is None else f"{one.ratio:.2f}",
+        "" if one.ratio is None else f"{one.ratio:.3f}" if one.paired else f"{one.ratio:.2f}",
         one.target,
         {True: "ok", False: "MISSED", None: ""}[one.good],
     )

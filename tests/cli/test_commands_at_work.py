@@ -257,6 +257,10 @@ def test_commands_find_the_project_from_below(app: Project) -> None:
     below.mkdir(parents=True, exist_ok=True)
     assert app.gear("ps", "--json", cwd=below).json()["instances"]
     assert app.gear("ps", "-C", app.folder, "--json", cwd=Path("/")).json()["instances"]
+    assert app.gear("plan", "-C", app.folder, cwd=Path("/")).out == ""
+    assert app.gear("plan", app.folder, cwd=Path("/")).out == ""
+    twice = app.gear("down", "-C", app.folder, app.folder, cwd=Path("/"), code=2)
+    assert "say the folder once" in twice.err
 
 
 # -- where nothing runs -------------------------------------------------------

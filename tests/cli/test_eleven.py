@@ -192,3 +192,12 @@ def test_down_with_volumes_asks_for_the_name(eleven: Project) -> None:
     eleven.up()
     assert until(lambda: eleven.body(), "it answers again")
     assert json.loads(eleven.body())["rows"] == 0
+
+
+def test_a_command_of_ones_own_reaches_the_data_services(eleven: Project) -> None:
+    assert eleven.gear("run", "backend", "python", "-c", PING).out == "True\n"
+    who = "import os, psycopg; c = psycopg.connect(os.environ['DATABASE_URL']); print(c.info.user)"
+    assert eleven.gear("run", "backend", "python", "-c", who).out.endswith("_app\n")
+    refused = eleven.gear("run", "postgres", "psql", code=1)
+    assert "postgres keeps data" in refused.err
+    assert "gear exec postgres" in refused.err

@@ -84,6 +84,40 @@ def test_an_nginx_whose_command_makes_its_configuration(make: Make) -> None:
     refused(project, "services.n.command", "only a container runs it", "/etc/nginx/conf.d")
 
 
+NGINX = """\
+  front:
+    image: nginx:latest
+    ports: ["${EDGE_PORT}:80"]
+    volumes: ["./site.conf:/etc/nginx/conf.d/default.conf:ro"]
+    x-gear: { role: %s }
+"""
+
+
+@pytest.mark.parametrize("role", ["edge", "web"])
+def test_an_nginx_configuration_that_is_wrong(make: Make, role: str) -> None:
+    project = make("hello")
+    file = (project.folder / "docker-compose.yml").read_text()
+    ports = '    ports: ["${EDGE_PORT:-8080}:8080"]\n'
+    assert ports in file
+    project.write("docker-compose.yml", file.replace(ports, "") + NGINX % role)
+    site = "server {\n  listen 80;\n  location / {\n    proxy_pass http://web:8080;\n  }\n}\n"
+    said = 'site.conf:4: unknown directive "prox_pass"'
+    project.write("site.conf", site.replace("proxy", "prox"))
+    assert said in project.up(code=3).err
+    assert project.get()[0] == 0
+    assert project.gear("ps", code=None).code
+    project.write("site.conf", site)
+    project.up()
+    assert project.body() == "hello 1\n"
+    pids = {one["name"]: one["pid"] for one in project.instances()}
+    project.write("site.conf", site.replace("proxy", "prox"))
+    done = project.up(code=3)
+    assert said in done.err
+    assert "nothing was changed" in done.err
+    assert project.body() == "hello 1\n"
+    assert {one["name"]: one["pid"] for one in project.instances()} == pids
+
+
 def test_a_build_that_is_not_python(make: Make) -> None:
     project = make("hello")
     project.write("Dockerfile", 'FROM node:22\nCOPY . .\nCMD ["node", "server.js"]\n')

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NoReturn
 
 import click
 
 from geartrain.app.credentials import CacheLogins, DatabaseLogins, Login
-from geartrain.app.model import Role
+from geartrain.app.model import Role, Service
+from geartrain.app.release import Release
 from geartrain.cli import place
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import note
@@ -70,6 +71,25 @@ def become(home: DockerHome, found: Place, service: str, command: Sequence[str])
         raise place.no_service(service, (one.id.service for one in every))
     newest = max(mine, key=lambda one: (one.id.release or 0, -one.id.index))
     _exec(*attach.inside(home, newest.id, command, terminal=sys.stdin.isatty()))
+
+
+def run(
+    home: DockerHome, found: Place, release: Release, service: Service, command: tuple[str, ...],
+    more: Mapping[str, str], *, terminal: bool,
+) -> NoReturn:  # fmt: skip
+    """Run a command in a container of its own."""
+    from geartrain.engine.docker.engine import DockerEngine
+
+    engine = found.engine(release.number)
+    if not isinstance(engine, DockerEngine):
+        raise TypeError("its home is Docker's")
+    text = engine.command(release, service, command, more)
+    _exec(*attach.beside(home, text, os.environ, terminal=terminal))
+
+
+def check_running(found: Place) -> None:
+    """Complain when nothing of the app runs."""
+    _running(found)
 
 
 def restart(home: DockerHome, found: Place, services: Sequence[str]) -> None:

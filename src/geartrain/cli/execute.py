@@ -1,8 +1,11 @@
-"""`gear exec` and `gear run`: commands in a service's surroundings."""
+"""`gear exec`: a command in the surroundings of an instance that runs."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import click
 
@@ -28,24 +31,16 @@ def exec_(found: Place, service: str, command: tuple[str, ...]) -> None:
     _become(found, service, command)
 
 
-@click.command(context_settings=ANY)
-@options.place
-@options.service
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(found: Place, service: str, command: tuple[str, ...]) -> None:
-    """Run a one-off COMMAND as SERVICE would: same code, same environment, same data.
-
-    \b
-    Examples:
-      gear run backend python -c 'import os; print(os.environ["PGHOST"])'
-    """
-    _become(found, service, command)
+def words(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command without a `--` before it, which is as optional as after `docker run`."""
+    command = command[command[0] == "--" :]
+    if not command:
+        raise click.UsageError("Missing argument 'COMMAND...'.")
+    return command
 
 
 def _become(found: Place, service: str, command: tuple[str, ...]) -> None:
-    command = command[command[0] == "--" :]  # as after `docker run` and the like: optional
-    if not command:
-        raise click.UsageError("Missing argument 'COMMAND...'.")
+    command = words(command)
     if found.docker:
         from geartrain.cli import containers
 
@@ -58,12 +53,30 @@ def _become(found: Place, service: str, command: tuple[str, ...]) -> None:
         newest = max(mine, key=lambda one: one["release"] or 0)
         spec = client.ask("spec", name=newest["name"])["spec"]
     env = {k: v for k, v in spec["env"].items() if not k.startswith("GEAR_INSTANCE")}
-    env["TERM"] = os.environ.get("TERM", "dumb")
-    os.chdir(spec["cwd"])
-    if spec["user"] is not None:
-        os.setgid(spec["user"])
-        os.setuid(spec["user"])
+    become(command, env, spec["cwd"], spec["user"])
+
+
+def become(
+    command: Sequence[str], env: Mapping[str, str], folder: str, user: int | None
+) -> NoReturn:
+    """Become a command, for the terminal.
+
+    Args:
+        command: its words.
+        env: its environment, but for TERM.
+        folder: where it runs.
+        user: as whom; None for whoever calls.
+
+    Raises:
+        GearError: there is no such program.
+    """
+    sys.stdout.flush()
+    os.chdir(folder)
+    if user is not None:
+        os.setgid(user)
+        os.setuid(user)
+    env = {"TERM": os.environ.get("TERM", "dumb"), **env}
     try:
-        os.execvpe(command[0], list(command), env)  # noqa: S606  # becomes it, for the terminal
+        os.execvpe(command[0], list(command), env)  # noqa: S606  # becomes it
     except OSError as error:
         raise GearError(f"{command[0]}: {error.strerror}", code=Exit.NO_COMMAND) from error

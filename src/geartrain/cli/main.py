@@ -20,7 +20,7 @@ COMMANDS = {
     "plan": ("plan", "Print what `up` would do, and do nothing."),
     "check": ("check", "Run the app's own tests against throwaway data services."),
     "exec": ("execute", "Run a command in the surroundings of a running service."),
-    "run": ("execute", "Run a one-off command in a service's surroundings."),
+    "run": ("one_off", "Run a command in a new instance of a service, beside those that run."),
     "job": ("job", "Run a scheduled service now: `gear job run`."),
     "restart": ("restart", "Restart services, one instance at a time."),
     "wait": ("wait", "Wait until services have ended, and exit with their code."),

@@ -62,9 +62,21 @@ files = click.option(
     help="Compose file to use instead of the usual ones; can be given more than once.",
 )
 profiles = click.option("--profile", "profiles", multiple=True, help="Compose profile to enable.")
-folder = click.argument(
-    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default="."
-)
+
+
+def folder(command: F) -> F:
+    """The folder of the project, as an argument or as `-C`; the command gets it as `folder`."""
+
+    @functools.wraps(command)
+    def with_folder(*args: Any, folder: Path | None, project: Path | None, **rest: Any) -> Any:
+        if folder and project:
+            raise click.UsageError("say the folder once: as FOLDER or with -C")
+        return command(*args, folder=folder or project or Path(), **rest)
+
+    here = click.Path(exists=True, file_okay=False, path_type=Path)
+    said = click.argument("folder", type=here, required=False)
+    option = click.option("-C", "--project", type=here, help="The same as FOLDER.")
+    return said(option(with_folder))  # type: ignore[return-value]  # the same command
 
 
 def place(command: F) -> F:

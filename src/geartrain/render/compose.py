@@ -98,9 +98,49 @@ def one_off_file(
     release: Release, service: Service, argv: tuple[str, ...], around: Surroundings
 ) -> str:
     """The Compose file of a command that runs once in a service's place."""
+    return _once(release, service, argv, around, {})
+
+
+def command_file(
+    release: Release,
+    service: Service,
+    argv: tuple[str, ...],
+    around: Surroundings,
+    environment: Mapping[str, str],
+) -> str:
+    """The Compose file of a person's own command in a service's place.
+
+    It has the name that Compose gives it, so that there can be several, and labels by which
+    nobody takes it for an instance.
+
+    Args:
+        release: whose code it is.
+        service: in whose place it runs.
+        argv: the command.
+        around: what it finds here.
+        environment: further variables.
+    """
+    labels = {
+        **_own_labels(service),
+        containers.HOST: around.host,
+        containers.APP: "",  # its image says it, too
+        containers.COMMAND: around.app,
+    }
+    known = around.environments[service.name]
+    changed = {"environment": {**known, **environment}, "labels": labels, "container_name": None}
+    return _once(release, service, argv, around, literal(changed))
+
+
+def _once(
+    release: Release,
+    service: Service,
+    argv: tuple[str, ...],
+    around: Surroundings,
+    changed: Mapping[str, Any],
+) -> str:
     one = InstanceId(service=service.name, release=release.number, index=0)
     made = _instance(release, service, one, around)
-    made |= {"command": literal(list(argv)), "restart": "no"}
+    made |= {"command": literal(list(argv)), "restart": "no", **changed}
     made.pop("healthcheck", None)
     if service.entrypoint is None:
         made["entrypoint"] = []  # the command is the whole of it, as with `x-gear.release`
@@ -108,7 +148,7 @@ def one_off_file(
                if m.kind is MountKind.VOLUME and m.source}  # fmt: skip
     return write(
         containers.project(around.base, release.number),
-        {f"{service.name}-0": made},
+        {f"{service.name}-0": {k: v for k, v in made.items() if v is not None}},
         networks=(around.network, *around.networks),
         volumes=volumes,
     )

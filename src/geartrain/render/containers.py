@@ -20,6 +20,7 @@ ROLE = f"{PREFIX}role"
 DEFINITION = f"{PREFIX}definition"  # of what it was made
 PORT = f"{PREFIX}port"
 SCHEDULE = f"{PREFIX}schedule"  # when a job runs, as a cron expression
+COMMAND = f"{PREFIX}command"  # the app of which a person runs a command; it is no instance
 PROBE = f"{PREFIX}probe"  # how its readiness is found out
 
 

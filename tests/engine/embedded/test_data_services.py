@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +21,14 @@ from geartrain.app.release import Release
 from geartrain.engine.embedded import binaries, postgres, unsettled
 from geartrain.engine.embedded.engine import EmbeddedEngine
 from geartrain.engine.embedded.host import Host
+from geartrain.engine.embedded.supervisor import probes
 from geartrain.engine.embedded.supervisor.client import connect
+from geartrain.engine.embedded.supervisor.spawn import Children
+from geartrain.engine.embedded.supervisor.spec import Spec
 from geartrain.engine.protocol import State
 from geartrain.errors import GearError
 from geartrain.run import CommandError
+from tests.cli.running import until
 
 HOSTILE = 'it\'s "quoted" \\ $HOME %s; drop {x} é'
 
@@ -100,6 +107,48 @@ def test_data_of_another_major_version_is_refused(host: Host) -> None:
         engine.ensure_data(release, service, lambda _: None)
     assert "its data is of PostgreSQL 15, but 18 would run it" in str(refused.value)
     assert "nothing was changed" in str(refused.value)
+
+
+def asked(spec: Spec, patience: float = 5.0) -> str:
+    """What keeps PostgreSQL from being ready, as the supervisor asks it, or ""."""
+
+    async def once() -> str:
+        probe = dataclasses.replace(spec.probe, timeout=patience)
+        return await probes.attempt(
+            probe, Children(asyncio.get_running_loop()), spec.cwd, spec.user
+        )
+
+    return asyncio.run(once())
+
+
+def test_a_postgres_that_accepts_and_does_not_answer_is_not_ready(host: Host) -> None:
+    service = database()
+    engine, release = engine_and_release(host, service)
+    engine.ensure_data(release, service, lambda _: None)
+    spec = postgres.spec(host, service, logins(engine, release))
+    assert asked(spec) == ""
+    postmaster = engine.observe().instances[0].pid
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        assert "no answer to the healthcheck" in asked(spec, 1.0)
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+    assert asked(spec) == ""
+
+
+def test_a_postgres_in_recovery_is_not_ready(host: Host) -> None:
+    service = database()
+    engine, release = engine_and_release(host, service)
+    engine.ensure_data(release, service, lambda _: None)
+    known = logins(engine, release)
+    spec = postgres.spec(host, service, known)
+    engine.connect().ask("stop", names=["db"])
+    signal_file = host.data / "db" / "data" / "standby.signal"
+    signal_file.touch()
+    engine.connect().start([spec])
+    until(lambda: "it is still in recovery" in asked(spec), "it answers, and says so")
+    assert sql(host, known.owner, known.database, "SELECT 1") == "1\n"
+    assert [one.state for one in engine.observe().instances] == [State.STARTING]
 
 
 def test_settings_of_the_compose_file_are_in_force(host: Host) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from geartrain.app.release import InstanceId
 from geartrain.engine.docker.client import docker, reaching
 from geartrain.engine.docker.host import DockerHome
+from geartrain.load.resolve import binary
 from geartrain.render import containers
 
 
@@ -32,6 +35,28 @@ def inside(
     options += [f"--env={name}" for name in env or {}]
     words = [reaching(), "exec", *options, containers.container(home.base, one), *argv]
     return words, {**os.environ, **(env or {})}
+
+
+def beside(
+    home: DockerHome, text: str, environ: Mapping[str, str], *, terminal: bool
+) -> tuple[list[str], dict[str, str]]:
+    """The program to become, with its environment, to run a file's only service to its end.
+
+    Args:
+        home: the app's home.
+        text: the Compose file. Passwords are in it: it goes into memory that ends with us.
+        environ: the caller's environment.
+        terminal: it gets the caller's terminal.
+    """
+    fd = os.memfd_create("compose", 0)  # whom we become has it too
+    os.write(fd, text.encode())
+    (key,) = msgspec.json.decode(text)["services"]
+    env = {name: value for name, value in environ.items() if not name.startswith("COMPOSE_")}
+    env = {"PATH": os.defpath, **env, "COMPOSE_IGNORE_ORPHANS": "1"}  # the release's instances
+    words = [*binary(environ), f"--file=/proc/{os.getpid()}/fd/{fd}",
+             f"--project-directory={home.folder}", "--progress=quiet", "run", "--rm", "--no-deps",
+             *([] if terminal else ["--no-TTY"]), key]  # fmt: skip
+    return words, env
 
 
 def restart(home: DockerHome, one: InstanceId) -> None:

@@ -174,6 +174,12 @@ class DockerEngine:
         file = self._releases.one_off(release, service, argv)
         return one_off.run(self._home, release, service, file, self._environ)
 
+    def command(
+        self, release: Release, service: Service, argv: tuple[str, ...], env: Mapping[str, str]
+    ) -> str:
+        """The Compose file, as text, of a person's own command in a service's place."""
+        return self._releases.command(release, service, argv, env)
+
     def start(self, release: Release, ids: Sequence[InstanceId]) -> None:
         """Start instances; those that run already are left alone."""
         wanted = self._not_running(ids)
@@ -269,6 +275,7 @@ class DockerEngine:
         lasting = [one for one in found if one.instance and one.instance.release is None]
         retiring.remove(self._home, [one for one in found if one not in lasting])
         retiring.remove(self._home, lasting)
+        one_off.remove(one_off.of_people(self._home))
         networks.remove(*networks.of_app(self._home))
         self._home.forget()
         return bool(found)

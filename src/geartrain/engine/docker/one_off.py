@@ -1,4 +1,4 @@
-"""Commands that run once in a service's place: release commands, `gear run`."""
+"""Commands that run once in a service's place: release commands, and people's own."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def run(
     finally:
         docker("rm", "--force", "--volumes", "--", name, check=False)
         file.unlink(missing_ok=True)
+
+
+def of_people(home: DockerHome) -> tuple[observing.Container, ...]:
+    """The containers of `gear run`; one is left only where its `gear` was killed."""
+    mine = {containers.HOST: home.host.facts.id, containers.COMMAND: home.name}
+    return observing.labelled(mine)
 
 
 def remove(found: Sequence[observing.Container]) -> None:

@@ -216,6 +216,19 @@ class Releases:
         project.write(path, compose.one_off_file(release, service, argv, around))
         return path
 
+    def command(
+        self, release: Release, service: Service, argv: tuple[str, ...], env: Mapping[str, str]
+    ) -> str:
+        """The text of a Compose file with a person's own command, as the service itself would be.
+
+        Args:
+            release: whose code it is.
+            service: in whose place it runs.
+            argv: the command.
+            env: further variables.
+        """
+        return compose.command_file(release, service, argv, self._around(release), env)
+
     def servers(
         self, release: Release, seen: Mapping[InstanceId, str]
     ) -> dict[str, tuple[str, ...]]:

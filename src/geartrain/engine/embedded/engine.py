@@ -213,16 +213,7 @@ class EmbeddedEngine:
         release = self._values.filled(release)
         service = release.app.services[service.name]
         one = InstanceId(service=service.name, release=release.number, index=0)
-        prepared = self._prepare(release, service, lambda _: None)
-        spec = processes.one_off(
-            self._around(release),
-            service,
-            one.name,
-            argv,
-            Addresses(self._host, release).of_one_off(),
-            prepared,
-            self._paths(release, service),
-        )
+        spec = self._one_off(release, service, argv, owner=True)
         client = self._supervisor()
         seen = client.ask("observe")["instances"]
         # One that a killed command left: never two at once, of whatever release.
@@ -233,6 +224,35 @@ class EmbeddedEngine:
         finally:
             client.ask("stop", names=[one.name])
         return Outcome(id=one, ok=done["fine"], reason=done["note"], tail=tuple(done["tail"]))
+
+    def command(self, release: Release, service: Service, argv: tuple[str, ...]) -> Spec:
+        """What a person's own command in a service's place is: as the service itself would be.
+
+        Raises:
+            GearError: nothing here runs such a service.
+        """
+        if proxy.is_nginx(service):
+            raise GearError(
+                f"{service.name} is nginx, which has no surroundings here",
+                remedy="name a service that is built from the repository",
+            )
+        self._folder(release).mkdir(parents=True, exist_ok=True)
+        self._source(release)
+        return self._one_off(release, service, argv, owner=False)
+
+    def _one_off(
+        self, release: Release, service: Service, argv: tuple[str, ...], *, owner: bool
+    ) -> Spec:
+        return processes.one_off(
+            self._around(release),
+            service,
+            InstanceId(service=service.name, release=release.number, index=0).name,
+            argv,
+            Addresses(self._host, release).of_one_off(),
+            self._prepare(release, service, lambda _: None),
+            self._paths(release, service),
+            owner=owner,
+        )
 
     def start(self, release: Release, ids: Sequence[InstanceId]) -> None:
         """Start instances; those that run already are left alone."""

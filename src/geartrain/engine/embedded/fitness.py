@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from geartrain.app.model import App, MountKind, Role
+from geartrain.app.model import App, MountKind, Role, Service
 from geartrain.app.routes import made_by_command
 from geartrain.engine.embedded import binaries, postgres, proxy
 from geartrain.engine.embedded.host import Host
@@ -47,11 +47,27 @@ def check(host: Host, app: App) -> tuple[str, ...]:
         if (rights := [key for key in service.asks if key.isidentifier()])
     ]
     said += [
-        f"{service.name}: limits on cpus and pids are not enforced here"
+        f"{service.name}: its limit on {' and '.join(left)} is not enforced here, only with Docker"
         for service in app.services.values()
-        if service.limits.cpus or service.limits.pids
+        if (left := _unlimited(service))
     ]
     return (*said, *proxy.check(host, app))
+
+
+def _unlimited(service: Service) -> list[str]:
+    """What the Compose file limits of a service and nothing here does.
+
+    A user's own cgroup would, where systemd has delegated one; on most machines that is not so in a
+    container, over SSH without a session, or for root.
+    """
+    limits = service.limits
+    by_process = service.stateless and not proxy.is_nginx(service)  # with RLIMIT_DATA
+    asked = {
+        "memory": limits.memory and not by_process,
+        "cpus": limits.cpus,
+        "pids": limits.pids,
+    }
+    return [name for name, wanted in asked.items() if wanted]
 
 
 def _refuse(host: Host, app: App) -> None:

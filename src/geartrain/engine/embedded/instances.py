@@ -85,10 +85,12 @@ def one_off(
     address: str,
     prepared: Prepared,
     paths: Mapping[str, str],
+    *,
+    owner: bool,
 ) -> Spec:
-    """A command run once in a service's place, as the owner of the data."""
+    """A command run once in a service's place, as the owner of the data where `owner` is true."""
     command = replace(prepared, argv=argv)
-    words, env = _localized(around, service, address, command, paths, owner=True)
+    words, env = _localized(around, service, address, command, paths, owner=owner)
     return Spec(
         name=name,
         service=service.name,

@@ -19,6 +19,13 @@ from geartrain.errors import GearError
 from geartrain.render import postgres as render
 
 DATA_TARGETS = ("/var/lib/postgresql/data", "/var/lib/postgresql", "/bitnami/postgresql")
+PSQL = ("-XAtq", "-v", "ON_ERROR_STOP=1")
+# It has to do something, and as the app would ask: over TCP, with a password. While data is brought
+# back from an archive it answers, but takes no writes.
+READY = (
+    "DO $$BEGIN IF pg_is_in_recovery() THEN RAISE 'it is still in recovery'; END IF; END$$;"
+    " SELECT 1"
+)
 INIT_TARGET = "/docker-entrypoint-initdb.d"
 
 
@@ -75,7 +82,7 @@ def spec(host: Host, service: Service, logins: DatabaseLogins) -> Spec:
             kind=ProbeKind.COMMAND,
             address=address,
             port=5432,
-            argv=(str(bin_folder / "psql"), "-XAtqc", "SELECT 1", "-d", "postgres"),
+            argv=(str(bin_folder / "psql"), *PSQL, "-v", "VERBOSITY=terse", "-c", READY),
             env=client_environment(address, logins.superuser),
         ),
         definition=definition(service),

@@ -12,7 +12,7 @@ from geartrain.app.routes import Site
 from geartrain.app.units import seconds
 from geartrain.render.files import File, Tree
 from geartrain.render.nginx.binding import Binding
-from geartrain.render.nginx.http import http_settings
+from geartrain.render.nginx.http import FORWARDED, forwarded, http_settings
 from geartrain.render.nginx.mime import MIME_TYPES
 from geartrain.render.nginx.sites import app_parts
 from geartrain.render.nginx.tls import Tls
@@ -45,7 +45,6 @@ def render_edge(
                 app,
                 binding,
                 caches=any(one.cache for one in asked),
-                strips=strips,
                 serves=any(one.static is not None for one in asked),
                 longest=max((len(name) for site in sites for name in site.domains), default=0),
             ),
@@ -54,7 +53,11 @@ def render_edge(
         ),
     ]  # fmt: skip
     text = "\n\n".join("\n".join(part) for part in parts)
-    return {"nginx.conf": File(0o644, f"{text}\n"), "mime.types": File(0o644, MIME_TYPES)}
+    return {
+        "nginx.conf": File(0o644, f"{text}\n"),
+        "mime.types": File(0o644, MIME_TYPES),
+        FORWARDED: File(0o644, forwarded(strips=strips)),
+    }
 
 
 def main_settings(app: App, binding: Binding) -> list[str]:

@@ -9,6 +9,7 @@ from geartrain.app.units import seconds
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.words import block, time, word
 
+FORWARDED = "forwarded.conf"
 CACHE_ZONE = "/cache"  # the slash keeps it apart from upstream groups, whose zones share its space
 
 LOG = (
@@ -57,7 +58,6 @@ HASHED = r"~[._-](?=[a-f]*[0-9])[0-9a-f]{8,}\.[0-9a-z.]+$"
 
 # Sent unless the app says something else in the same header.
 SECURITY = (
-    ("X-Content-Type-Options", "x_content_type_options", "nosniff"),
     ("X-Frame-Options", "x_frame_options", "SAMEORIGIN"),
     ("Referrer-Policy", "referrer_policy", "strict-origin-when-cross-origin"),
 )
@@ -68,7 +68,6 @@ def http_settings(
     binding: Binding,
     *,
     caches: bool,
-    strips: bool,
     serves: bool,
     longest: int,
     release: str = "",
@@ -79,7 +78,6 @@ def http_settings(
         app: limits and times.
         binding: folders, log and generation.
         caches: some route has a response cache.
-        strips: some route takes its prefix off.
         serves: some location serves files.
         longest: length of the longest domain.
         release: names the release in the log and the cache; default the binding's generation.
@@ -88,14 +86,38 @@ def http_settings(
     parts = [
         _basics(app, binding, longest, serves),
         _folders(binding),
-        _log(binding, said),
+        _log(binding, said, caches),
         _compression(),
         _maps(serves),
         _answers(caches),
-        _requests(app, strips),
+        _requests(app),
         _cache(binding, said) if caches else [],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
+
+
+def forwarded(*, strips: bool) -> str:
+    """The file of what every request to a service says; `proxy_set_header` is inherited whole.
+
+    Args:
+        strips: some route takes its prefix off.
+    """
+    prefix = "$forwarded_prefix" if strips else '""'
+    lines = [
+        "# The edge is the first hop: what strangers say about themselves is replaced.",
+        "proxy_set_header Host $host$is_request_port$request_port;",
+        "proxy_set_header X-Request-ID $req_id;",
+        "proxy_set_header X-Real-IP $remote_addr;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "proxy_set_header X-Forwarded-Proto $scheme;",
+        "# The port is part of it, so that X-Forwarded-Port would say nothing more.",
+        "proxy_set_header X-Forwarded-Host $host$is_request_port$request_port;",
+        'proxy_set_header X-Forwarded-Port "";',
+        f"proxy_set_header X-Forwarded-Prefix {prefix};",
+        'proxy_set_header Forwarded "";',
+        'proxy_set_header Proxy "";',
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def keepalive_min(app: App, binding: Binding) -> float:
@@ -154,8 +176,9 @@ def _folders(binding: Binding) -> list[str]:
     ]
 
 
-def _log(binding: Binding, release: str) -> list[str]:
-    pairs = [f'"{key}":"{value}"' if text else f'"{key}":{value}' for key, value, text in LOG]
+def _log(binding: Binding, release: str, caches: bool) -> list[str]:
+    asked = [one if caches or one[0] != "cache" else ("cache", "", True) for one in LOG]
+    pairs = [f'"{key}":"{value}"' if text else f'"{key}":{value}' for key, value, text in asked]
     pairs.append(f'"generation":"{release}"')
     lines = [f"    '{pair},'" for pair in pairs[:-1]] + [f"    '{pairs[-1]}}}';"]
     path = word(binding.access_log or join(binding.folder, "access.log"), "path")
@@ -192,7 +215,7 @@ def _maps(serves: bool) -> list[str]:
             ],
         ),
         "",
-        "# Only WebSockets are upgraded; connections to the services are kept open otherwise.",
+        "# Only WebSockets are upgraded.",
         *block("map $http_upgrade $upgrade", ['default   "";', "websocket websocket;"]),
         *block("map $http_upgrade $proxy_connection", ['default   "";', "websocket upgrade;"]),
         "",
@@ -224,29 +247,23 @@ def _maps(serves: bool) -> list[str]:
 def _answers(caches: bool) -> list[str]:
     return [
         *(f"add_header {name} ${variable} always;" for name, variable, _ in SECURITY),
+        "# It has one value only, so what the app says makes no difference.",
+        "add_header X-Content-Type-Options nosniff always;",
+        "proxy_hide_header X-Content-Type-Options;",
         "add_header X-Request-ID $req_id always;",
-        *(["add_header X-Cache $upstream_cache_status always;"] if caches else []),
         "proxy_hide_header X-Request-ID;",
+        *(["add_header X-Cache $upstream_cache_status always;"] if caches else []),
     ]
 
 
-def _requests(app: App, strips: bool) -> list[str]:
+def _requests(app: App) -> list[str]:
     timeout = time(seconds(app.policy.timeout))
     return [
-        "# The edge is the first hop: what strangers say about themselves is replaced.",
         "proxy_http_version 1.1;",
-        "proxy_set_header Host $host$is_request_port$request_port;",
-        "proxy_set_header Connection $proxy_connection;",
-        "proxy_set_header Upgrade $upgrade;",
-        "proxy_set_header X-Request-ID $req_id;",
-        "proxy_set_header X-Real-IP $remote_addr;",
-        "proxy_set_header X-Forwarded-For $remote_addr;",
-        "proxy_set_header X-Forwarded-Proto $scheme;",
-        "proxy_set_header X-Forwarded-Host $host$is_request_port$request_port;",
-        "proxy_set_header X-Forwarded-Port $server_port;",
-        f"proxy_set_header X-Forwarded-Prefix {'$forwarded_prefix' if strips else chr(34) * 2};",
-        'proxy_set_header Forwarded "";',
-        'proxy_set_header Proxy "";',
+        f"include {FORWARDED};",
+        "# Connections to the services are kept open; what is upgraded has a location of its own.",
+        'proxy_set_header Connection "";',
+        'proxy_set_header Upgrade "";',
         "proxy_redirect off;",
         "",
         "proxy_connect_timeout 5s;",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from geartrain.app.routes import Location
 from geartrain.app.units import seconds
-from geartrain.render.nginx.http import CACHE_ZONE
+from geartrain.render.nginx.http import CACHE_ZONE, FORWARDED
 from geartrain.render.nginx.words import block, expression, time, word
 
 STREAM_TIMEOUT = 3600.0  # seconds of silence on a WebSocket or an event stream
@@ -88,6 +88,9 @@ def _stream(location: Location, group: str, zone: str) -> list[str]:
         f"location {word(f'@stream{location.path}')}",
         [
             *_limit(location, zone),
+            f"include {FORWARDED};",
+            "proxy_set_header Connection $proxy_connection;",
+            "proxy_set_header Upgrade $upgrade;",
             "proxy_buffering off;",
             f"proxy_read_timeout {time(STREAM_TIMEOUT)};",
             f"proxy_send_timeout {time(STREAM_TIMEOUT)};",

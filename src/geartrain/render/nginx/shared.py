@@ -18,7 +18,7 @@ from geartrain.app.units import seconds
 from geartrain.render.files import File, Tree
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.edge import admin_server, main_settings
-from geartrain.render.nginx.http import http_settings
+from geartrain.render.nginx.http import FORWARDED, forwarded, http_settings
 from geartrain.render.nginx.mime import MIME_TYPES
 from geartrain.render.nginx.sites import app_parts, stranger
 from geartrain.render.nginx.tls import HSTS, Tls, shown, strangers, tls_settings
@@ -118,7 +118,7 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
         block(
             "http",
             http_settings(
-                shortest, binding, caches=True, strips=True, serves=True, longest=names,
+                shortest, binding, caches=True, serves=True, longest=names,
                 release=RELEASE,
             ),
             [
@@ -138,7 +138,11 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
         ),
     ]  # fmt: skip
     text = "\n\n".join("\n".join(part) for part in parts)
-    return {"nginx.conf": File(0o644, f"{text}\n"), "mime.types": File(0o644, MIME_TYPES)}
+    return {
+        "nginx.conf": File(0o644, f"{text}\n"),
+        "mime.types": File(0o644, MIME_TYPES),
+        FORWARDED: File(0o644, forwarded(strips=True)),
+    }
 
 
 def _left(claims: Sequence[Claim]) -> list[str]:
