@@ -10,9 +10,9 @@ import click
 
 from geartrain.cli import options
 from geartrain.cli.output import as_json as print_json
-from geartrain.errors import Exit, GearError
 from geartrain.cli.output import note
 from geartrain.engine import memory
+from geartrain.errors import Exit, GearError
 from geartrain.server import engines, halting
 from geartrain.server import host as hosts
 from geartrain.server.host import EngineKind, ServerHost

@@ -89,8 +89,7 @@ def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None
                 return
             jobs.attend(app)
             asked = _say_certificates(app)
-            for name in old_keys.forget(app.host, app.name):
-                note(f"  {name}, a key that this host had before, is needed no more: deleted")
+            _forget_old_keys(app)
             _say_end(app, began, changed=done.result.changed, drained=done.drained)
             tell(0)
             # Git moves the branch now; until then nobody else may.
@@ -140,6 +139,11 @@ def _say_certificates(app: ServerApp) -> bool:
         return True
     note(f"  {', '.join(bare)}: on http; `gear tls settings --acme` and `gear tls set` end that")
     return False
+
+
+def _forget_old_keys(app: ServerApp) -> None:
+    for name in old_keys.forget(app.host, app.name):
+        note(f"  {name}, a key that this host had before, is needed no more: deleted")
 
 
 def _get_certificates(app: ServerApp, by: str) -> None:

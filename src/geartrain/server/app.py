@@ -33,8 +33,8 @@ from geartrain.engine.memory import Memory
 from geartrain.engine.protocol import Engine
 from geartrain.engine.values import Values
 from geartrain.errors import GearError, InvalidError
-from geartrain.release.events import Event
 from geartrain.release import snapshot
+from geartrain.release.events import Event
 from geartrain.release.ledger import DiskLedger
 from geartrain.server import engines
 from geartrain.server.host import ServerHost
