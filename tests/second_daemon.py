@@ -85,6 +85,14 @@ class Daemon:
             with contextlib.suppress(OSError):
                 if entry.name.isdigit() and mark in (entry / "cmdline").read_bytes():
                     send([int(entry.name), *descendants(int(entry.name))], signal.SIGKILL)
+        self._unmount()
+
+    def _unmount(self) -> None:
+        """Its own data folder and network, which a daemon leaves mounted."""
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+        below = [line.split(" ")[1] for line in lines if f" {self.folder}/" in line]
+        for point in reversed(below):  # what was mounted last, first
+            subprocess.run(["umount", "--lazy", point], check=False)
 
 
 @contextmanager
