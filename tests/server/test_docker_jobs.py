@@ -147,7 +147,7 @@ def test_the_watcher_takes_over_and_a_small_process_comes_after_it(
     assert len(starters(shop)) == 1
     with watched(shop.host, tmp_path) as watcher:
         until(lambda: not starters(shop), "the watcher does its work")
-        assert "; next run " in job(shop, "tick")["note"]
+        assert "next run " in job(shop, "tick")["note"]
         before = job(shop, "tick")["since"]
         until(lambda: job(shop, "tick")["since"] > before, "its minute has come", 75)
         assert job(shop, "tick")["note"].startswith("last run ok; next run ")

@@ -14,6 +14,7 @@ import pytest
 
 from geartrain.engine.descent import state
 from geartrain.engine.docker.host import DockerHost
+from geartrain.engine.home import Home
 from tests.cli.running import request, until
 from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
@@ -187,11 +188,11 @@ def test_what_was_removed_comes_back(shop: Clone, watcher: Watcher) -> None:
 
 
 def test_nobody_is_at_it_while_somebody_else_is(shop: Clone, watcher: Watcher) -> None:
-    """A push waits for a migration while a replica hangs: it is restarted after the push."""
+    """A replica that hangs while a push waits for its migration is restarted after the push."""
     before = len(restarts(shop))
     name = container(shop, "web.1.1")
     seen = started(name)
-    with DockerHomeLock(shop):
+    with Home(shop.folder, shop.state).lock("a test"):
         stop(name)
         pid = int(docker("inspect", "--format={{.State.Pid}}", name))
         end = time.monotonic() + 25  # more than what it takes otherwise
@@ -200,21 +201,6 @@ def test_nobody_is_at_it_while_somebody_else_is(shop: Clone, watcher: Watcher) -
             assert state(pid) == "T"
             watcher.hears(b"WATCHDOG=1")
     restarted(shop, "web.1.1", before)
-
-
-class DockerHomeLock:
-    """The app's lock, held as a push does."""
-
-    def __init__(self, shop: Clone) -> None:
-        from geartrain.engine.home import Home
-
-        self._lock = Home(shop.folder, shop.state).lock("a test")
-
-    def __enter__(self) -> None:
-        self._lock.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.__exit__(None, None, None)
 
 
 def test_a_push_during_a_hang_is_live_and_nothing_old_is_restarted(
