@@ -140,6 +140,8 @@ def _turn(store: Store) -> Iterator[None]:
 def _renew(
     host: ServerHost, by: str, say: Callable[[str], None], only: Collection[str]
 ) -> dict[str, str]:
+    from geartrain.server.acme import NoCertificateError
+
     store = host.certificates
     done: dict[str, str] = {}
     for row in certificates.rows(host):
@@ -158,13 +160,16 @@ def _renew(
             say(f"{name}: has a new certificate")
             continue
         count = failed.failures + 1 if failed else 1
-        pause = max(min(LONGEST, FIRST * 2 ** min(count - 1, 10)), getattr(wrong, "wait", 0.0))
+        pause = min(LONGEST, FIRST * 2 ** min(count - 1, 10))
+        others = False
+        if isinstance(wrong, NoCertificateError):
+            pause, others = max(pause, wrong.wait), wrong.others
         with contextlib.suppress(OSError):  # the disk may be why
             _remember(store, name, Try(why=wrong.what, failures=count, again=now + pause))
         say(f"{name}: {wrong.what}")
         if wrong.remedy:
             say(f"  → {wrong.remedy}")
-        if getattr(wrong, "others", False):
+        if others:
             break  # the others would be told the same: they are asked for next time
     if not only:
         certificates.catch_up(host, by, say)

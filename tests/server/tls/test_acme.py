@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.certificates import Store
+from geartrain.engine.certificates import Source, Store
 from geartrain.engine.docker.host import DockerHost
 from geartrain.server import renewal
 from tests.cli.running import free_port, until
@@ -185,6 +185,15 @@ def test_an_authority_on_a_bad_day(clone: Clone, pebble: Pebble, tmp_path: Path)
         clone.host.gear("tls", "renew", NAME)
         first = serial(secure, NAME)
         assert "no new certificate" not in clone.gear("ps").err
+
+        # One that was stored, and then `gear` was killed: the next renewal has it served.
+        pair = ca.give(NAME)
+        store = Store(clone.host.folder / "edge" / "tls")
+        store.put(NAME, pair.cert.read_bytes(), pair.key.read_bytes(), Source.ACME)
+        assert serial(secure, NAME) == first
+        assert clone.host.gear("tls", "renew").out == "nothing is due\n"
+        assert serial(secure, NAME) == pair.serial
+        first = pair.serial
 
         # A clock that is days behind: the certificate that is there goes on.
         one.ahead = 3 * 86400.0
