@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from geartrain.engine.descent import state
+from geartrain.engine.docker import access_log
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.home import Home
 from tests.cli.running import request, until
@@ -86,6 +88,15 @@ def test_it_stays_small_and_pings_after_looking(shop: Clone, watcher: Watcher) -
     watcher.hears(b"WATCHDOG=1")
     assert watcher.resident() < MEMORY
     sys.stderr.write(f"\nthe watcher takes {watcher.resident():.1f} MB\n")
+
+
+def test_an_access_log_that_is_large_begins_anew(shop: Clone, watcher: Watcher) -> None:
+    log = DockerHost(shop.host.folder).edge / "logs" / "access.log"
+    assert shop.body() == "hello 1\n"
+    os.truncate(log, access_log.SIZE + 1)  # as long as after many requests; no disk has it
+    until(lambda: log.with_name("access.log.1").exists(), "the old one is aside")
+    until(lambda: shop.body() and log.exists() and log.stat().st_size, "requests are in a new one")
+    assert not access_log.is_large(DockerHost(shop.host.folder))
 
 
 def test_a_replica_that_hangs_is_restarted_and_the_other_goes_on(

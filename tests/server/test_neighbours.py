@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.docker import edge
+from geartrain.engine.docker import access_log
 from geartrain.engine.docker.host import DockerHost
 from tests.cli.running import free_port, until
 from tests.dockerd import docker
@@ -214,15 +214,15 @@ def test_a_flood_and_a_crash_loop_next_door(apps: Apps) -> None:
 def test_the_access_log_is_bounded_under_a_flood(apps: Apps) -> None:
     port, logs = apps.calm.port, apps.host.edge / "logs"
     made, largest, seen = 0, 0, list[Pace]()
-    every = {"access.log", *(f"access.log.{number}" for number in range(1, edge.LOGS + 1))}
+    every = {"access.log", *(f"access.log.{number}" for number in range(1, access_log.KEPT + 1))}
     asking = threading.Thread(target=lambda: seen.append(pace(port, CALM, 6)))
     with flood(port, NOISY, "/no-such-page", 32):
         asking.start()
         end = time.monotonic() + 90
-        while made <= edge.LOGS + 1 or asking.is_alive():
+        while made <= access_log.KEPT + 1 or asking.is_alive():
             assert time.monotonic() < end, f"only {made} logs were begun"
             before = newest(logs)
-            edge.rotate(apps.host, most=2**18)
+            access_log.rotate(apps.host, most=2**18)
             made += newest(logs) != before
             largest = max(largest, size(logs))
             assert {path.name for path in logs.iterdir()} <= every

@@ -41,7 +41,7 @@ def test_by_its_version(
 
     monkeypatch.setattr(api, "execute", execute)
     assert offered in written(tmp_path)
-    assert asked == [(edge.name_of(DockerHost(tmp_path)), ("nginx", "-V"))]
+    assert asked == [(DockerHost(tmp_path).edge_container, ("nginx", "-V"))]
 
 
 def test_one_that_does_not_run_is_offered_what_every_one_takes(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from geartrain.engine.docker import edge
+from geartrain.engine.docker import access_log
 from geartrain.errors import GearError
 from tests.engine.contract import eventually
 from tests.engine.docker.conftest import Place
@@ -121,11 +121,11 @@ def test_a_large_access_log_gives_way_to_a_new_one(two: tuple[Place, Shop, Shop]
         return log.exists() and log.stat().st_size > 0
 
     eventually(asked)
-    edge.rotate(place.host)
+    access_log.rotate(place.host)
     assert not log.with_name("access.log.1").exists()
-    edge.rotate(place.host, most=0)
+    access_log.rotate(place.host, most=0)
     eventually(asked)
     assert b'"generation":"shop ' in log.with_name("access.log.1").read_bytes()
-    edge.rotate(place.host, most=0)
+    access_log.rotate(place.host, most=0)
     eventually(asked)
     assert log.with_name("access.log.2").exists()

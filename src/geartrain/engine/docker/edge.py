@@ -13,7 +13,6 @@ the private address answers with the new generation.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shutil
 import time
@@ -26,7 +25,6 @@ from geartrain import durable
 from geartrain.app.release import InstanceId
 from geartrain.engine import nginx
 from geartrain.engine.docker import api, project
-from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.docker.images.ensure import ensure as ensure_images
@@ -41,8 +39,6 @@ from geartrain.render.nginx.tls import OPTIONAL
 NAME = "edge"
 IMAGE = "nginx:latest"
 KEPT = 3
-LOG_SIZE = 50 * 2**20  # bytes of an access log, of which LOGS are kept besides
-LOGS = 5
 CPU_SHARES = 8192  # of which a container has 1024: an app that computes holds up no other's answers
 START_WITHIN = 15.0
 CONFIRM_WITHIN = 10.0
@@ -53,14 +49,9 @@ CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "KILL", "NET_BIND_SERVICE", "SETGID", "
 IDENTITY = InstanceId(service=NAME)
 
 
-def name_of(host: DockerHost) -> str:
-    """The name of the edge's container and Compose project."""
-    return f"geartrain-edge-{host.facts.id}"
-
-
 def find(host: DockerHost) -> Container | None:
     """The edge's container, if it is there."""
-    return next(iter(inspect(name_of(host))), None)
+    return next(iter(inspect(host.edge_container)), None)
 
 
 # -- its configuration ----------------------------------------------------
@@ -134,7 +125,7 @@ def prepare(host: DockerHost, claim: Claim, text: str | None) -> str:
 def _hybrid(host: DockerHost) -> bool:
     """Whether the nginx that runs takes groups that it may not know: images bring many."""
     try:
-        return nginx.openssl(api.execute(name_of(host), ("nginx", "-V"))[1]) >= OPTIONAL
+        return nginx.openssl(api.execute(host.edge_container, ("nginx", "-V"))[1]) >= OPTIONAL
     except GearError:  # the last app is taken away from an edge that does not run
         return False
 
@@ -182,30 +173,30 @@ def ensure(host: DockerHost, environ: Mapping[str, str]) -> Container:
     while nginx.generation(host.facts.admin) != current(host):
         found = find(host)
         if done.code or found is None or not found.running or time.monotonic() > end:
-            said = docker("logs", "--tail=10", "--", name_of(host), check=False)
+            said = docker("logs", "--tail=10", "--", host.edge_container, check=False)
             raise GearError(
                 "nginx does not start",
-                where=name_of(host),
+                where=host.edge_container,
                 tail=(done.err if done.code else said.err).strip().splitlines()[-10:],
             )
         time.sleep(AGAIN)
     made = find(host)
     if made is None:
-        raise GearError("nginx ended", where=name_of(host))
+        raise GearError("nginx ended", where=host.edge_container)
     return made
 
 
 def remove(host: DockerHost) -> None:
     """End the edge: nothing is left to be served. The caller holds the edge lock."""
     if find(host) is not None:
-        docker("stop", f"--time={LAST_WORDS}", "--", name_of(host), check=False)
-        docker("rm", "--force", "--volumes", "--", name_of(host), check=False)
+        docker("stop", f"--time={LAST_WORDS}", "--", host.edge_container, check=False)
+        docker("rm", "--force", "--volumes", "--", host.edge_container, check=False)
 
 
 def compose_file(host: DockerHost, image: str) -> str:
     """The Compose file of the edge."""
     folder = str(host.edge)
-    name = name_of(host)
+    name = host.edge_container
     service = {
         "image": image,
         "pull_policy": "never",
@@ -241,7 +232,7 @@ def test(host: DockerHost, generation: str) -> str:
     """What nginx says against a generation, or ""."""
     path = str(host.edge / generation / "nginx.conf")
     words = ("nginx", "-t", "-q", "-e", "stderr", "-p", str(host.edge), "-c", path)
-    code, said = api.execute(name_of(host), words)
+    code, said = api.execute(host.edge_container, words)
     return "" if code == 0 else said.strip()
 
 
@@ -279,7 +270,7 @@ def switch(host: DockerHost, master: int, generation: str, verify: Callable[[], 
 
 
 def _reload(host: DockerHost, generation: str, old: Sequence[int]) -> str:
-    if api.post("containers", name_of(host), "kill", signal="HUP") is None:
+    if api.post("containers", host.edge_container, "kill", signal="HUP") is None:
         return "nginx is gone"
     end = time.monotonic() + CONFIRM_WITHIN
     while nginx.generation(host.facts.admin) != generation:
@@ -288,22 +279,6 @@ def _reload(host: DockerHost, generation: str, old: Sequence[int]) -> str:
         time.sleep(AGAIN)
     nginx.wait_until_left(old, end)
     return ""
-
-
-def rotate(host: DockerHost, most: int = LOG_SIZE) -> None:
-    """Begin a new access log where the one there is too large; `most` is in bytes."""
-    log = host.edge / "logs" / "access.log"
-    with host.edge_lock():
-        if not log.exists() or log.stat().st_size <= most:
-            return
-        for number in range(LOGS, 1, -1):
-            older = log.with_name(f"{log.name}.{number - 1}")
-            if older.exists():
-                older.replace(log.with_name(f"{log.name}.{number}"))
-        log.replace(log.with_name(f"{log.name}.1"))
-        # Workers write on into the old one until they are told (nginx.org, "Controlling nginx").
-        with contextlib.suppress(RefusedError):
-            api.post("containers", name_of(host), "kill", signal="USR1")
 
 
 def point(host: DockerHost, generation: str) -> None:

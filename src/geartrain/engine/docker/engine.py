@@ -15,6 +15,7 @@ from geartrain.app.release import InstanceId, Release
 from geartrain.app.routes import sites
 from geartrain.engine import access, logins, nginx
 from geartrain.engine.docker import (
+    access_log,
     data,
     edge,
     fitness,
@@ -128,7 +129,7 @@ class DockerEngine:
                  if name.startswith(f"{self._home.base}--r") and name not in number]  # fmt: skip
         networks.remove(*stray)
         publishing.sweep(self._home, {n for n in kept if n is not None})
-        edge.rotate(self._host)
+        access_log.rotate(self._host)
         self._releases.sweep_images({n for n in kept if n is not None})
         self._home.forget_releases(kept)
         self._put_back()

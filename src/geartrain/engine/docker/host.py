@@ -101,6 +101,11 @@ class DockerHost:
             return frozenset()
         return frozenset(msgspec.json.decode(text, type=dict[str, list[str]]).get(app, ()))
 
+    @property
+    def edge_container(self) -> str:
+        """The name of the edge's container and Compose project."""
+        return f"geartrain-edge-{self.facts.id}"
+
     def edge_lock(self) -> AbstractContextManager[None]:
         """Be the only one who changes the edge, which all apps share. Held for a second or so."""
         return alone(self.edge / "lock")

@@ -131,7 +131,7 @@ def _await_edge(host: DockerHost) -> None:
     end = time.monotonic() + edge.START_WITHIN
     while not nginx.generation(host.facts.admin):
         if time.monotonic() > end:
-            raise GearError("nginx does not answer after a restart", where=edge.name_of(host))
+            raise GearError("nginx does not answer after a restart", where=host.edge_container)
         time.sleep(edge.AGAIN)
 
 

@@ -23,7 +23,7 @@ from msgspec import Struct
 from geartrain.app.model import Role
 from geartrain.app.release import InstanceId, instances
 from geartrain.engine import aside
-from geartrain.engine.docker import events
+from geartrain.engine.docker import access_log, events
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.docker.observing import Container
 from geartrain.errors import Exit, GearError
@@ -82,6 +82,7 @@ class Watcher:
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._asked: dict[Key, _Asked] = {}
         self._asked_at: dict[Key, float] = {}
+        self._rotating: Future[None] | None = None
         self._mending: dict[int, _Mending] = {}
         self._stream: events.Stream | None = None
         self._changed: frozenset[str] = frozenset()
@@ -198,6 +199,7 @@ class Watcher:
         for app, one in wanted.items():
             self._see(app, one, seen, now)
         self._see_edge(seen, now)
+        self._see_log()
         for gone in self._wards.keys() - wanted.keys() - {EDGE}:
             del self._wards[gone]
         for app, ward in self._wards.items():
@@ -227,6 +229,11 @@ class Watcher:
         mended = any(one.app == EDGE for one in self._mending.values())
         resting = looking.edge_at_rest(found)
         self._take(ward, key, found, Rule(data=True), resting, now, mended=mended)
+
+    def _see_log(self) -> None:
+        """Have a large access log begun anew; whoever changes nginx is waited for aside."""
+        if access_log.is_large(self._docker) and (self._rotating is None or self._rotating.done()):
+            self._rotating = self._pool.submit(access_log.rotate, self._docker)
 
     def _edge_is_wanted(self) -> bool:
         """Whether an app is served."""
