@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ systemctl list-units --state=active --plain --no-legend 'geartrain*'
 
 
 @pytest.fixture
-def stranger(site: Site, tmp_path: Path) -> Laptop:
+def stranger(site: Site, tmp_path: Path) -> Iterator[Laptop]:
     """Whose key may read one app; another app has something to hide."""
     site.laptop.gear("app", "create", OTHERS)
     vault = Clone(site.laptop, OTHERS, APPS / "hello")
@@ -51,7 +52,9 @@ def stranger(site: Site, tmp_path: Path) -> Laptop:
     site.laptop.gear(
         "keys", "add", "mallory", "--role", "read", "--app", MINE, stdin=made.public.read_text()
     )
-    return made
+    yield made
+    site.laptop.gear("keys", "remove", "mallory")
+    site.laptop.gear("destroy", OTHERS, "--data", "--yes")
 
 
 def asked(site: Site) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def test_it_reboots(site: Site, table: Table) -> None:
     before = site.settled()
     assert comes_back(site, table, "reboot", site.server.shut_down) == before
     said = site.laptop.root("journalctl --unit=geartrain.service --output=cat").out
-    assert "stopped 4 containers" in said, "it was not stopped in order"
+    assert re.search(r"^stopped [4-9] containers$", said, re.MULTILINE), "not stopped in order"
 
 
 def test_the_power_is_cut(site: Site, table: Table) -> None:
@@ -73,6 +74,8 @@ def test_the_power_is_cut_while_a_push_is_at_work(site: Site, table: Table) -> N
             time.sleep(moment)  # the moment is what is tried, whatever goes on in it
             site.server.cut_power()
             push.communicate(timeout=120)
+            if push.returncode == 0:
+                del versions[0]  # it was accepted, and so has to be what runs
 
         what = f"power cut {number + 1}, {moment:.2f} s into a push"
         live = comes_back(site, table, what, off)
