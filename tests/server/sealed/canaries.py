@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -56,12 +57,15 @@ class Search:
             found.update(self.stream(iter(lambda: file.read(CHUNK), b"")))
         return sorted(found)
 
-    def folder(self, folder: Path, *, since: float = 0.0, but: tuple[Path, ...] = ()) -> list[str]:
+    def folder(
+        self, folder: Path, *, since: float = 0.0, most: float = inf, but: tuple[Path, ...] = ()
+    ) -> list[str]:
         """`file: names` for every file below a folder that has a value.
 
         Args:
             folder: where.
             since: only files that were written since this Unix time.
+            most: only files that have at most so many bytes.
             but: folders that are left out.
         """
         found = []
@@ -71,7 +75,8 @@ class Search:
                 path = Path(place) / name
                 try:
                     there = path.lstat()
-                    if there.st_mtime < since or not path.is_file() or path.is_symlink():
+                    told = there.st_mtime >= since and there.st_size <= most
+                    if not told or not path.is_file() or path.is_symlink():
                         continue
                     if names := self.file(path):
                         found.append(f"{path}: {', '.join(names)}")
