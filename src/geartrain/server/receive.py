@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -104,8 +105,9 @@ def receive(
             return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
         if ready.new:
             ledger.save(chosen, source)
-            _give_checkout(home, chosen.number)
         keep(home.releases / str(chosen.number), home.project)
+        if ready.new:
+            _give_checkout(home, chosen.number)
         cause = Cause(
             by=push.by,
             via="git push",
@@ -125,7 +127,8 @@ def receive(
             )
         except GearError as error:
             # Whoever pushes may not know what the app has printed before it failed.
-            care.hide(error, app.values(home).of(ready.release))
+            with contextlib.suppress(GearError):  # what failed before is what is told
+                care.hide(error, app.values(home).of(ready.release))
             raise
     presence.finish()
     drained = not result.changed or ready.engine.drained(DRAIN)

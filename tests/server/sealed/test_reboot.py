@@ -50,6 +50,7 @@ def machine(
         finally:
             if not daemon.answers():
                 daemon.start()
+            host.gear("destroy", "books", "--data", "--yes", code=None)
             clean(DockerHost(host.folder))
 
 

@@ -53,10 +53,9 @@ def keep(release: Path, checkout: Path) -> None:
         release: the release's folder, with its checkout in `src/`.
         checkout: the other commit's files.
     """
-    for place in (release, release / "src"):
-        known = box.read(place)
-        if known is not None:
-            break
+    if not (release / "src").exists():
+        return  # it is about to have this very checkout
+    known = box.read(release) or box.read(release / "src")
     now = box.read(checkout)
     if now is not None and now != known:
         box.write(release, now)
