@@ -127,6 +127,7 @@ def test_a_services_limits_hold_for_routes_that_set_none() -> None:
 def test_domains() -> None:
     (site,) = sites(app(service("web"), domains=["a.example"]))
     assert site.domains == ("a.example",)
+    assert site.port == 80, "which a host name alone means"
 
 
 def html(target: str = "/usr/share/nginx/html") -> Mount:

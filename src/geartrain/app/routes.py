@@ -20,6 +20,7 @@ from geartrain.app.published import numbers, published
 from geartrain.errors import InvalidError, Problem
 
 DEFAULT_PORT = 8080
+HTTP_PORT = 80
 HTML = "/usr/share/nginx/html"  # where the official nginx image serves files from
 _OTHER_FILE = re.compile(r"\bnginx\b.* -c\s*/")  # nginx with another main file
 CONFIG_HOMES = ("/etc/nginx/nginx.conf", "/etc/nginx/conf.d", "/etc/nginx/templates")
@@ -105,7 +106,7 @@ def sites(app: App) -> tuple[Site, ...]:
 
 def main_site(found: Sequence[Site]) -> Site | None:
     """The site that a host name means without a port: that of port 80, or the first."""
-    return next((site for site in found if site.port == 80), next(iter(found), None))
+    return next((site for site in found if site.port == HTTP_PORT), next(iter(found), None))
 
 
 def check(app: App) -> tuple[Finding, ...]:
@@ -128,12 +129,12 @@ def _sites(app: App) -> dict[int, list[_Asked]]:
     edges, webs = app.of_role(Role.EDGE), app.of_role(Role.WEB)
     edge_ports = numbers([p for edge in edges for p in published(edge)])
     if any(own_config(edge) for edge in edges):
-        return {port: [] for port in edge_ports or (DEFAULT_PORT,)}
+        return {port: [] for port in edge_ports or (_usual(app),)}
     main = _main(app)
     built: dict[int, list[_Asked]] = {}
     if edges:
         everything = [a for s in app.services.values() for a in _asked(s, root=s.name == main)]
-        built = {port: list(everything) for port in edge_ports or (DEFAULT_PORT,)}
+        built = {port: list(everything) for port in edge_ports or (_usual(app),)}
     shared = [
         a
         for s in app.services.values()
@@ -150,8 +151,13 @@ def _sites(app: App) -> dict[int, list[_Asked]]:
             here += _on_port(web, port)
             joined = joined or web.name in own
     if shared and not joined and (not built or any(not a.implied for a in shared)):
-        built.setdefault(DEFAULT_PORT, []).extend(shared)
+        built.setdefault(_usual(app), []).extend(shared)
     return built
+
+
+def _usual(app: App) -> int:
+    """Where an app answers that publishes no port: a host name alone means port 80."""
+    return HTTP_PORT if app.policy.domains else DEFAULT_PORT
 
 
 def _own(app: App) -> tuple[Service, ...]:
