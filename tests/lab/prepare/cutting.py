@@ -44,10 +44,13 @@ if [ "$middle" ] && ! grep -qxF -- "$last" {folder}/middle; then
     done
     cut
 fi
-if ! grep -qxF -- "$last" {folder}/after; then
-    printf '%s\\n' "$last" >>{folder}/after
-    {ssh} "$@"
-    cut
+if ! grep -qxF -- "$last" {folder}/seen; then
+    printf '%s\\n' "$last" >>{folder}/seen
+    if [ $(($(wc -l <{folder}/seen) % {every})) -eq 0 ]; then
+        printf '%s\\n' "$last" >>{folder}/after
+        {ssh} "$@"
+        cut
+    fi
 fi
 exec {ssh} "$@"
 """
@@ -58,25 +61,26 @@ class Cutter:
 
     Args:
         laptop: whose `ssh` it stands before.
+        every: 1 for each command that changes something, 2 for each other one, and so on.
     """
 
-    def __init__(self, laptop: Laptop) -> None:
+    def __init__(self, laptop: Laptop, every: int) -> None:
         self.folder = laptop.folder / "cut"
         self.folder.mkdir()
-        for name in ("after", "middle", "seen-in-the-middle"):
+        for name in ("seen", "after", "middle", "seen-in-the-middle"):
             (self.folder / name).touch()
         own = self.folder / "ssh"
         long = [f"    {glob}) middle={name} ;;" for glob, name in LONG.items()]
         own.write_text(SCRIPT.format(
             reads=" | ".join(_glob(one) for one in READS), long="\n".join(long),
             ssh=shlex.quote(str(laptop.folder / "bin" / "ssh")), host=f"root@{HOST}",
-            folder=shlex.quote(str(self.folder)),
+            folder=shlex.quote(str(self.folder)), every=every,
         ))  # fmt: skip
         own.chmod(0o755)
         self.before = ("env", f"PATH={self.folder}:{laptop.environment['PATH']}")
 
     def lines(self, name: str) -> list[str]:
-        """The commands that were cut off `after` or in the `middle`; programs `seen-…`."""
+        """Commands that were `seen`, or cut off `after` or in the `middle`; programs `seen-…`."""
         return (self.folder / name).read_text().splitlines()
 
 

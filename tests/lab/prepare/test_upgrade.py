@@ -80,7 +80,7 @@ def test_an_upgrade_and_the_way_back_under_requests(site: Site, tmp_path: Path) 
         assert f" in place of {before}" in said
         assert used(laptop).startswith(f"{VERSION}-")
         assert laptop.gear("--version").out == f"gear {VERSION}\n"
-        site.clone.commit("pushed to the newer version")
+        site.new_version()
         assert "is live" in site.clone.push().err
 
         began = time.monotonic()
@@ -89,7 +89,7 @@ def test_an_upgrade_and_the_way_back_under_requests(site: Site, tmp_path: Path) 
         assert f"Geartrain: install {before} in place of {VERSION}-" in said
         assert used(laptop) == before
         assert laptop.gear("--version").out == f"gear {geartrain.__version__}\n"
-        site.clone.commit("pushed to the older version")
+        site.new_version()
         assert "is live" in site.clone.push().err
     table.add("requests", str(len(asked.answers)))
     table.add("not answered with 200", str(len(asked.wrong)))
