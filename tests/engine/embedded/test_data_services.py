@@ -146,7 +146,8 @@ def test_a_postgres_in_recovery_is_not_ready(host: Host) -> None:
     signal_file = host.data / "db" / "data" / "standby.signal"
     signal_file.touch()
     engine.connect().start([spec])
-    until(lambda: "it is still in recovery" in asked(spec), "it answers, and says so")
+    # Where nobody listens yet, the command that was run is told, with its words.
+    until(lambda: "ERROR:  it is still in recovery" in asked(spec), "it answers, and says so")
     assert sql(host, known.owner, known.database, "SELECT 1") == "1\n"
     assert [one.state for one in engine.observe().instances] == [State.STARTING]
 
