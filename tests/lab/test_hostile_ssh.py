@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.cli.running import APPS
+from tests.cli.running import APPS, until
 from tests.lab.hostile import CANARY, MINE, OTHERS, SECRET, lines
 from tests.lab.laptop import HOST, Clone, Laptop
 from tests.lab.site import Site
@@ -47,6 +47,7 @@ def stranger(site: Site, tmp_path: Path) -> Iterator[Laptop]:
     vault.commit(SECRET)  # `gear releases` would tell
     site.laptop.gear("app", "env", OTHERS, f"TOKEN={SECRET}")
     vault.push()
+    until(lambda: _is_quiet(site), "its certificate is there, and nobody is at work")
     made = Laptop(tmp_path)
     made.know(site.server)
     site.laptop.gear(
@@ -55,6 +56,13 @@ def stranger(site: Site, tmp_path: Path) -> Iterator[Laptop]:
     yield made
     site.laptop.gear("keys", "remove", "mallory")
     site.laptop.gear("destroy", OTHERS, "--data", "--yes")
+
+
+def _is_quiet(site: Site) -> bool:
+    """What a push leaves to be done is done: the certificate, old instances, the monitor."""
+    rows = site.laptop.json("tls", "list")
+    left = site.laptop.root("pgrep --full '[g]eartrain.(cli.receive|engine.docker)'", code=None)
+    return left.code == 1 and all(row["certificate"] for row in rows)
 
 
 def asked(site: Site) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -39,6 +38,8 @@ class Memory:
     """
 
     def __init__(self, host: Path, app: str) -> None:
+        import hashlib  # with it OpenSSL comes, which is too large for what only watches
+
         self._host = host
         self._below = Path(hashlib.sha256(str(host.resolve()).encode()).hexdigest()[:12]) / app
 

@@ -21,6 +21,11 @@ SIGNS = x509.KeyUsage(
 )  # fmt: skip
 SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 DAY = datetime.timedelta(days=1)
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False,
+    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+    decipher_only=False,
+)  # fmt: skip
 
 
 @dataclass
@@ -50,6 +55,7 @@ class Authority:
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )
+            .add_extension(SIGNS, critical=True)  # which Python 3.13 insists on
             .sign(self._key, hashes.SHA256())
         )
         self.file = folder / "ca.pem"
