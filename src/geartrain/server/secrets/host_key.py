@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +119,7 @@ def salt(folder: Path) -> bytes:
     if not file.exists():
         with _alone(folder):
             if not file.exists():
-                durable.write(file, f"{secrets.token_hex(32)}\n", 0o600)
+                durable.write(file, f"{os.urandom(32).hex()}\n", 0o600)
     return bytes.fromhex(file.read_text().strip())
 
 
