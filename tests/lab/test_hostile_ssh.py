@@ -68,7 +68,7 @@ def _is_quiet(site: Site) -> bool:
 def asked(site: Site) -> list[dict[str, Any]]:
     """What the audit log has of the stranger."""
     text = site.laptop.root("cat /var/lib/geartrain/audit.log").out
-    every = [msgspec.json.decode(line, type=dict) for line in text.splitlines()]
+    every = [msgspec.json.decode(line, type=dict) for line in text.split("\n") if line]
     return [one for one in every if one["key"] == "mallory"]
 
 
