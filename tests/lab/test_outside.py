@@ -12,13 +12,11 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pytest
-
+from tests import scanner
 from tests.lab.laptop import HOST
 from tests.lab.site import DOMAIN, Site
 from tests.lab.table import Table
 
-SSLYZE = "sslyze==6.3.1"
 WITHIN = 5.0  # seconds for a port to answer or to refuse
 OPEN = [22, 80, 443]
 WORST = 3.0  # of systemd-analyze security
@@ -42,28 +40,11 @@ def takes(address: str, port: int) -> bool:
     return code == 0
 
 
-@pytest.fixture(scope="module")
-def sslyze(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scanner in an environment of its own: it wants another OpenSSL's Python packages."""
-    place = tmp_path_factory.mktemp("sslyze")
-    for words in (
-        [sys.executable, "-m", "venv", place],
-        [place / "bin" / "python", "-m", "pip", "install", "--quiet", SSLYZE],
-    ):
-        done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stderr
-    return place / "bin" / "sslyze"
-
-
-def test_tls_is_as_mozilla_wants_it(site: Site, sslyze: Path) -> None:
-    words = [
-        *(sslyze, "--mozilla_config=intermediate"),
-        f"--certinfo_ca_file={site.authority.root}",
-        f"{DOMAIN}:443{{{site.address}}}",
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    assert f"{DOMAIN}:443: OK - Compliant." in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 0
+def test_tls_is_as_mozilla_wants_it(site: Site) -> None:
+    where = f"{DOMAIN}:443{{{site.address}}}"
+    code, said = scanner.scan(scanner.sslyze(), where, site.authority.root, "intermediate")
+    assert f"{DOMAIN}:443: OK - Compliant." in said, said
+    assert code == 0
 
 
 def test_gixy_finds_nothing_of_medium_or_above(site: Site, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import scanner
 from tests.cli.running import SOURCE
 from tests.server.pushing import Clone
 from tests.server.tls.conftest import BLOG, SHOP, give
@@ -27,35 +27,19 @@ Served = tuple[Clone, Clone, int]
 
 @pytest.fixture(scope="module")
 def sslyze() -> Path:
-    """It needs an older `cryptography` than Geartrain has, and so an environment of its own."""
-    folder = ROOT / ".venv-scan"
-    script = ROOT / "requirements" / "make_environment.sh"
-    done = subprocess.run(
-        [script, folder, ROOT / "requirements" / "scan.txt"], capture_output=True, text=True,
-        check=False, timeout=300, env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return folder / "bin" / "sslyze"
-
-
-def scan(sslyze: Path, port: int, name: str, ca: Authority, profile: str) -> tuple[int, str]:
-    words = [
-        sslyze, f"--mozilla_config={profile}", f"--certinfo_ca_file={ca.file}",
-        f"{name}:{port}{{127.0.0.1}}",
-    ]  # fmt: skip
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, done.stdout + done.stderr
+    return scanner.sslyze()
 
 
 def test_mozilla_s_intermediate_profile(two: Served, ca: Authority, sslyze: Path) -> None:
     shop, _, port = two
     for name in (SHOP, BLOG):
         give(shop.host, ca, name)
-        code, said = scan(sslyze, port, name, ca, "intermediate")
+        where = f"{name}:{port}{{127.0.0.1}}"
+        code, said = scanner.scan(sslyze, where, ca.file, "intermediate")
         assert f"{name}:{port}: OK - Compliant." in said, said
         assert code == 0
     # And that the scanner would say so if it were not.
-    code, said = scan(sslyze, port, SHOP, ca, "modern")
+    code, said = scanner.scan(sslyze, f"{SHOP}:{port}{{127.0.0.1}}", ca.file, "modern")
     assert code != 0
     assert "FAILED - Not compliant" in said
 
