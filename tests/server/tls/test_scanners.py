@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests import scanner
-from tests.cli.running import SOURCE
 from tests.server.pushing import Clone
 from tests.server.tls.conftest import BLOG, SHOP, give
 from tests.server.tls.pem import Authority
@@ -20,7 +19,6 @@ pytestmark = [
     pytest.mark.usefixtures("docker_daemon"),
     pytest.mark.timeout(600),
 ]
-ROOT = Path(SOURCE).parent
 GIXY = shutil.which("gixy", path=str(Path(sys.executable).parent))
 Served = tuple[Clone, Clone, int]
 
