@@ -73,6 +73,7 @@ def become(
     sys.stdout.flush()
     os.chdir(folder)
     if user is not None:
+        os.setgroups([])
         os.setgid(user)
         os.setuid(user)
     env = {"TERM": os.environ.get("TERM", "dumb"), **env}
