@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from geartrain.engine.docker.client import daemon
+from geartrain.engine.docker.images import base, mirrors
+from geartrain.engine.docker.images.suites import SUITES
 from tests.dockerd import docker
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -22,7 +25,7 @@ def image(
         packages: besides the smallest system there is.
         set_up: commands that are run in it, each one word for a shell.
         folder: room for a while.
-        suite: Debian's release.
+        suite: Debian's release, or Ubuntu's.
     """
     certificates = CERTIFICATES.read_bytes() if CERTIFICATES.exists() else b""
     content = "\n".join([suite, *packages, *set_up]).encode() + certificates
@@ -35,10 +38,20 @@ def image(
         hooks.append(f"--customize-hook=copy-in {CERTIFICATES} {CERTIFICATES.parent}")
     include = f"--include={','.join(packages)}"
     done = subprocess.run(
-        ["mmdebstrap", "--variant=minbase", include, *hooks, suite, os_tree],
+        ["mmdebstrap", "--variant=minbase", include, *hooks, suite, os_tree,
+         *_sources(suite, folder)],
         capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     docker("import", os_tree, full)
     os_tree.unlink()
     return full
+
+
+def _sources(suite: str, folder: Path) -> list[str]:
+    """Lines for apt; none for Debian, of which mmdebstrap knows where it is."""
+    known = SUITES[suite]
+    if not known.ubuntu:
+        return []
+    keyring = base._keyring(known, folder)
+    return mirrors.sources(known, daemon().arch, mirrors.of_machine(), keyring)

@@ -21,11 +21,6 @@ SIGNS = x509.KeyUsage(
 )  # fmt: skip
 SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
 DAY = datetime.timedelta(days=1)
-SIGNS = x509.KeyUsage(
-    key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False,
-    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
-    decipher_only=False,
-)  # fmt: skip
 
 
 @dataclass
@@ -51,7 +46,6 @@ class Authority:
         self._own = (
             self._builder(self._name, self._key.public_key(), -DAY, 90 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(SIGNS, critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )

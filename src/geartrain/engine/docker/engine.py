@@ -179,7 +179,8 @@ class DockerEngine:
         self, release: Release, service: Service, argv: tuple[str, ...], env: Mapping[str, str]
     ) -> str:
         """The Compose file, as text, of a person's own command in a service's place."""
-        return self._releases.command(release, service, argv, env)
+        release = self._values.filled(release)
+        return self._releases.command(release, release.app.services[service.name], argv, env)
 
     def start(self, release: Release, ids: Sequence[InstanceId]) -> None:
         """Start instances; those that run already are left alone."""

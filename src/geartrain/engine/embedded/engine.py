@@ -238,7 +238,8 @@ class EmbeddedEngine:
             )
         self._folder(release).mkdir(parents=True, exist_ok=True)
         self._source(release)
-        return self._one_off(release, service, argv, owner=False)
+        release = self._values.filled(release)
+        return self._one_off(release, release.app.services[service.name], argv, owner=False)
 
     def _one_off(
         self, release: Release, service: Service, argv: tuple[str, ...], *, owner: bool
