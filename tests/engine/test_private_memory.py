@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from geartrain.engine import memory
 from geartrain.engine.home import Home
 from geartrain.engine.memory import Memory
 from geartrain.errors import GearError
+from tests.server.disks import mounted
 
 KB = 1024
 
@@ -21,15 +21,9 @@ KB = 1024
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """A file system in memory, with room for next to nothing."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
     place = tmp_path / "a tmpfs"
-    place.mkdir()
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "gear-test", place], check=True
-    )
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted(place, "64k"):
+        yield place
 
 
 @pytest.fixture

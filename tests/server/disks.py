@@ -12,10 +12,12 @@ import pytest
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, megabytes: int) -> Iterator[None]:
-    """A small file system of its own."""
+def mounted(folder: Path, size: str) -> Iterator[None]:
+    """A small file system of its own, in memory; `size` as mount(8) takes it: `600m`."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "gear", folder]
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "gear", folder]
     if subprocess.run(words, check=False, capture_output=True).returncode:
         pytest.skip("root may not mount anything here (a container)")
     try:

@@ -38,7 +38,7 @@ with open("/var/tmp/much", "wb") as much:
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("docker") / "disk"
-    with mounted(folder, SIZE):
+    with mounted(folder, f"{SIZE}m"):
         yield folder
 
 

@@ -156,7 +156,7 @@ def test_a_host_whose_disk_is_full(
     if engine == "docker":
         request.getfixturevalue("docker_daemon")
     disk, needs = tmp_path / "disk", 64 if engine == "embedded" else 256
-    with mounted(disk, 600), app_on(engine, disk) as (shop, seen):
+    with mounted(disk, "600m"), app_on(engine, disk) as (shop, seen):
         shop.push()
         shop.version("2")
         for leave in (50 * 2**20, 2**20, 0):

@@ -8,13 +8,13 @@ import re
 import shutil
 import stat
 import struct
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from geartrain.engine.memory import Memory, in_memory
+from tests.server.disks import mounted
 from tests.server.pushing import Clone, HostFolder
 from tests.server.sealed.team import Team, keygen
 
@@ -302,14 +302,9 @@ def test_the_hosts_key_is_its_own(host: HostFolder) -> None:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system in memory with room for a few small secrets."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
     place = tmp_path / "small"
-    place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0700", "gear-test", place]
-    subprocess.run(words, check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted(place, "128k"):
+        yield place
 
 
 def test_no_room_for_a_secret_leaves_what_runs(team: Team, small: Path) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from geartrain import durable
 from geartrain.app.release import InstanceId
 from geartrain.engine import aside, schedule
-from geartrain.engine.docker import observing
+from geartrain.engine.docker import observing, retiring
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.observing import Container
@@ -63,7 +63,7 @@ def run(home: DockerHome, service: str, release: int) -> Run:
             raise GearError(
                 f"the container of {service} is not there", remedy="`gear converge` makes it again"
             )
-        done = _run(found, release)
+        done = _run(home, found, release)
         place = home.run / "jobs"
         place.mkdir(mode=0o700, exist_ok=True)
         durable.write(place / f"{service}.json", msgspec.json.encode(done), 0o600)
@@ -77,7 +77,7 @@ def _is(one: Container, service: str) -> bool:
     return one.probe == "schedule" and one.instance is not None and one.instance.service == service
 
 
-def _run(found: Container, release: int) -> Run:
+def _run(home: DockerHome, found: Container, release: int) -> Run:
     began = time.time()
     docker("start", "--", found.id)
     said = docker("wait", "--", found.id, timeout=AT_MOST, check=False).out.strip()
@@ -85,11 +85,19 @@ def _run(found: Container, release: int) -> Run:
     after = next(iter(observing.inspect(found.id)), None)
     code = after.state.code if after else int(said) if said.isdecimal() else 1
     why = "" if not code else observing.ended_with(after) if after else "was stopped"
+    tail = _tail(home, found, began)
+    return Run(release=release, began=began, ended=ended, code=code, why=why, tail=tail)
+
+
+def _tail(home: DockerHome, found: Container, began: float) -> tuple[str, ...]:
+    """What a run said last."""
     lines = docker("logs", f"--since={began:.3f}", f"--tail={LINES}", "--", found.id, check=False)
-    tail = (lines.out + lines.err).splitlines() if lines.code == 0 else []
-    return Run(
-        release=release, began=began, ended=ended, code=code, why=why, tail=tuple(tail[-LINES:])
-    )
+    if lines.code == 0:
+        return tuple((lines.out + lines.err).splitlines()[-LINES:])
+    # Another release is live by now, and this one's container went as soon as it had ended.
+    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
+    said = retiring.kept_log(home, found)
+    return tuple(line.partition(" ")[2] for line in said if line >= since)[-LINES:]
 
 
 def last(home: DockerHome, service: str) -> Run | None:

@@ -188,6 +188,15 @@ def _keep_log(home: DockerHome, one: Container) -> None:
         (home.logs / f"{who.name}.log").write_text(text)
 
 
+def kept_log(home: DockerHome, one: Container) -> list[str]:
+    """What a container that is gone had said, each line after its time (RFC 3339, in UTC)."""
+    try:
+        name = one.instance.name if one.instance else ""
+        return (home.logs / f"{name}.log").read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
 def _wait(pids: Sequence[int], seconds: float) -> None:
     """Wait until one of some processes ends, for a time at most."""
     fds = []
