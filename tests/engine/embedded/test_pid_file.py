@@ -37,6 +37,8 @@ def somebody(*words: str) -> Iterator[int]:
         group=user,
     )
     try:
+        # A program that begins has no command line for a moment: the kernel sets it last.
+        until(Path(f"/proc/{waiting.pid}/cmdline").read_bytes, "its command line is there")
         yield waiting.pid
     finally:
         waiting.kill()
