@@ -31,10 +31,9 @@ def warm_up(kind: EngineKind) -> None:
     """Load an engine's code ahead of its use, and find out what takes a while to find out."""
     importlib.import_module(f"geartrain.engine.{kind}.engine")
     if kind is EngineKind.DOCKER:
-        from geartrain.engine.docker.client import client, reaching
+        from geartrain.engine.docker.client import client
 
         with contextlib.suppress(GearError):  # whoever needs one is told
-            reaching()
             client()
 
 

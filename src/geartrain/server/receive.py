@@ -83,53 +83,52 @@ def receive(
     """
     app = push.app
     threading.Thread(target=app.warm_up, daemon=True).start()
-    home = app.home()
-    ledger = app.ledger(home)
-    desired = ledger.desired()
-    _still_at(push)
-    with (
-        searched(app.repository, push.objects, push.update.new) as search,
-        _checkout(push, home, say) as (source, loaded),
-    ):
-        refuse_taken(app, loaded.app)
-        search.judge(say)
-        push.quarantine.keep()
-        chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
-        ready = session.prepare(
-            chosen, app.engine(home), ledger, desired, notices=loaded.notices, tested=True
-        )
-        if ready.new:
-            for notice in ready.notices:
-                say(f"  · {notice}")
-        if "plan" in push.options:
-            return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
-        if ready.new:
-            ledger.save(chosen, source)
-        keep(home.releases / str(chosen.number), home.project)
-        if ready.new:
-            _give_checkout(home, chosen.number)
-        cause = Cause(
-            by=push.by,
-            via="git push",
-            since=desired.commit,
-            commits=_subjects(push, desired),
-        )
-        try:
-            result = deploy(
-                ready,
-                source,
-                cause,
-                Attended(reporter, presence),
-                began,
-                checks=checks(app, home),
-                commit=push.update.new,
-                on_live=lambda seconds: on_live(ready, seconds),
+    # It takes longest of all that is done before a build, and so it begins first.
+    with searched(app.repository, push.objects, push.update.new) as search:
+        home = app.home()
+        ledger = app.ledger(home)
+        desired = ledger.desired()
+        _still_at(push)
+        with _checkout(push, home, say) as (source, loaded):
+            refuse_taken(app, loaded.app)
+            search.judge(say)
+            push.quarantine.keep()
+            chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
+            ready = session.prepare(
+                chosen, app.engine(home), ledger, desired, notices=loaded.notices, tested=True
             )
-        except GearError as error:
-            # Whoever pushes may not know what the app has printed before it failed.
-            with contextlib.suppress(GearError):  # what failed before is what is told
-                care.hide(error, app.values(home).of(ready.release))
-            raise
+            if ready.new:
+                for notice in ready.notices:
+                    say(f"  · {notice}")
+            if "plan" in push.options:
+                return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
+            if ready.new:
+                ledger.save(chosen, source)
+            keep(home.releases / str(chosen.number), home.project)
+            if ready.new:
+                _give_checkout(home, chosen.number)
+            cause = Cause(
+                by=push.by,
+                via="git push",
+                since=desired.commit,
+                commits=_subjects(push, desired),
+            )
+            try:
+                result = deploy(
+                    ready,
+                    source,
+                    cause,
+                    Attended(reporter, presence),
+                    began,
+                    checks=checks(app, home),
+                    commit=push.update.new,
+                    on_live=lambda seconds: on_live(ready, seconds),
+                )
+            except GearError as error:
+                # Whoever pushes may not know what the app has printed before it failed.
+                with contextlib.suppress(GearError):  # what failed before is what is told
+                    care.hide(error, app.values(home).of(ready.release))
+                raise
     presence.finish()
     drained = not result.changed or ready.engine.drained(DRAIN)
     return Received(plan=(), result=result, drained=drained)
