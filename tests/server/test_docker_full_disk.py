@@ -1,4 +1,4 @@
-"""Docker's own disk is full: before a build, nearly in one, and while a version starts.
+"""Docker's own disk is full: before a build, nearly by one, and by a version that starts.
 
 The daemon is a second one, whose data lie on a small file system.
 """
