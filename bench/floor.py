@@ -48,10 +48,15 @@ class ByHand:
             os.chown(folder, self.user, self.user)
 
     def start(self, *words: str | Path, **options: object) -> subprocess.Popen[bytes]:
-        """Start a program in the background."""
+        """Start a program in the background, in a session of its own as an init system does.
+
+        The kernel shares processors out among sessions (sched(7), autogroup): an nginx in the
+        session of whoever loads it is served otherwise than one that is not.
+        """
         started = subprocess.Popen(  # type: ignore[call-overload]  # options go through
             list(words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd=options.pop("cwd", self.folder), **options,
+            stderr=subprocess.DEVNULL, cwd=options.pop("cwd", self.folder),
+            start_new_session=True, **options,
         )  # fmt: skip
         self._started.append(started)
         return started  # type: ignore[no-any-return]  # see above
