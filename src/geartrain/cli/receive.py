@@ -1,166 +1,46 @@
-"""What Git's `pre-receive` hook runs: `python -m geartrain.cli.receive HOST APP`."""
+"""What Git's `pre-receive` hook runs: `python -m geartrain.cli.receive HOST APP`.
+
+The search for secrets takes longest of all that comes before a build, and has a process of its
+own. It begins here, before this process has loaded what the rest of a push needs.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from geartrain.cli import caller
-from geartrain.cli.machine import refusal
-from geartrain.cli.output import note, show_error
-from geartrain.cli.progress import Progress
-from geartrain.engine.giving_way import give_way
-from geartrain.errors import GearError
-from geartrain.release.session import Session
-from geartrain.server import (
-    branch,
-    certificates,
-    client,
-    detached,
-    jobs,
-    monitor,
-    pointing,
-    update,
-)
-from geartrain.server.app import ServerApp
-from geartrain.server.host import EngineKind, ServerHost
-from geartrain.server.presence import Presence
-from geartrain.server.receive import Push, receive
-from geartrain.server.secrets import old_keys
-
-GIT_ENDS_WITHIN = 60.0  # seconds from the hook's end until Git has moved the branch
+from geartrain.server import client, detached
+from geartrain.server.leaks.begin import Beside, begin
 
 
 def main() -> int:
     """Release what is pushed; the exit code is Git's to judge."""
     began = time.monotonic()
-    try:
-        app = ServerApp(ServerHost(Path(sys.argv[1])), sys.argv[2])
-        wanted = update.read(sys.stdin, app.ref)
-        options = update.options(os.environ)
-        objects = os.environ.get("GIT_QUARANTINE_PATH")
-    except GearError as error:
-        show_error(error)
-        return int(error.code)
+    lines = sys.stdin.readlines()
     # Nothing that is started from here is to take itself for a part of this push.
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        del os.environ[name]
-    who = caller.name()
-    push = Push(
-        app=app,
-        update=wanted,
-        options=options,
-        objects=Path(objects).resolve() if objects else None,
-        by=who,
-    )
-    git = os.getppid()
+    said = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_")}
+    quarantine = said.get("GIT_QUARANTINE_PATH")
+    objects = Path(quarantine).resolve() if quarantine else None
+    repository, git = Path.cwd(), os.getppid()
     os.chdir("/")
-    return detached.run(
-        lambda tell: _in_the_child(push, git, began, tell), lambda: client.gone(git)
-    )
+
+    def release(tell: Callable[[int], None]) -> None:
+        with _search(repository, objects, lines) as beside:
+            from geartrain.cli import pushed
+
+            arrived = pushed.Arrived(lines, said, objects, git, began)
+            pushed.release(Path(sys.argv[1]), sys.argv[2], arrived, beside, tell)
+
+    return detached.run(release, lambda: client.gone(git))
 
 
-def _in_the_child(push: Push, git: int, began: float, tell: Callable[[int], None]) -> None:
-    presence = Presence()
-    presence.listen()
-    app = push.app
-    if app.host.facts.engine is EngineKind.DOCKER:  # elsewhere what serves is started from here
-        give_way()
-    home = app.home()
-    live: list[dict[str, int]] = []
-
-    def on_live(session: Session, seconds: float) -> None:
-        live.append(monitor.restarts(session.engine.observe()))
-        _say_live(session, seconds)
-
-    try:
-        with home.lock(f"`git push` of {push.by}", note, wait="no-wait" not in push.options):
-            branch.follow(app.repository, app.ref, app.ledger(home).desired())
-            done = receive(push, presence, Progress(), note, on_live, began)
-            if done.result is None:
-                for step in done.plan or ("nothing to do",):
-                    note(f"  {step}")
-                note("this was only the plan: nothing was changed, and nothing is accepted")
-                tell(1)
-                return
-            jobs.attend(app)
-            asked = _say_certificates(app)
-            _forget_old_keys(app)
-            _say_end(app, began, changed=done.result.changed, drained=done.drained)
-            tell(0)
-            # Git moves the branch now; until then nobody else may.
-            branch.wait_for(git, GIT_ENDS_WITHIN)
-            branch.follow(app.repository, app.ref, app.ledger(home).desired())
-        if asked:
-            detached.leave(lambda: _get_certificates(app, push.by))
-        if live and done.result:
-            monitor.watch(app, done.result.release.number, live[0])
-    except GearError as error:
-        presence.finish()
-        show_error(error)
-        tell(int(error.code))
-    except OSError as error:
-        presence.finish()
-        said = refusal(error, app.folder)
-        if said is None:
-            raise
-        show_error(said)
-        tell(int(said.code))
-
-
-def _say_live(session: Session, seconds: float) -> None:
-    urls = " and ".join(session.engine.urls(session.release))
-    at = f" at {urls}" if urls else ""
-    note(f"  live{at} after {seconds:.2f} s")
-
-
-def _say_certificates(app: ServerApp) -> bool:
-    """Say which domains are on http; whether their certificates are asked for. None waits."""
-    if app.host.facts.engine is not EngineKind.DOCKER:
-        return False
-    store = app.host.certificates
-    every = certificates.domains(app)
-    found = store.find(every)
-    bare = [name for name in every if name not in found and not name.startswith("*")]
-    if wide := [name for name in every if name not in found and name.startswith("*")]:
-        note(f"  {', '.join(wide)}: on http; only `gear tls set` has a certificate for all below")
-    if not bare:
-        return False
-    if store.settings().acme:
-        note(f"  {', '.join(bare)}: on http until the certificate is there; it is asked for now")
-        with ThreadPoolExecutor(len(bare)) as pool:
-            for name, where in zip(bare, pool.map(pointing.astray, bare), strict=True):
-                if where:
-                    note(f"  {name} {where}: it is on http until it leads here")
-        return True
-    note(f"  {', '.join(bare)}: on http; `gear tls settings --acme` and `gear tls set` end that")
-    return False
-
-
-def _forget_old_keys(app: ServerApp) -> None:
-    for name in old_keys.forget(app.host, app.name):
-        note(f"  {name}, a key that this host had before, is needed no more: deleted")
-
-
-def _get_certificates(app: ServerApp, by: str) -> None:
-    from geartrain.server import renewal
-
-    renewal.renew(app.host, by, lambda _: None)
-
-
-def _say_end(app: ServerApp, began: float, *, changed: bool, drained: bool) -> None:
-    number = app.ledger(app.home()).desired().live
-    if not changed:
-        note(f"{app.name}: nothing to do, release {number} runs this already")
-        return
-    if not drained:
-        note("  old instances finish their last requests in the background")
-    took = time.monotonic() - began
-    note(f"{app.name}: release {number} is live, {took:.2f} s in all")
+def _search(repository: Path, objects: Path | None, lines: Sequence[str]) -> Beside:
+    """Begin to search; a push of anything but one branch is refused, whatever is in it."""
+    words = lines[0].split(" ", 2) if len(lines) == 1 else []
+    return begin(repository, objects if words else None, words[1] if words else "")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from geartrain.release.session import Session
 from geartrain.server.app import MEGABYTE, ServerApp
 from geartrain.server.checks import checks
 from geartrain.server.claims import refuse_taken
-from geartrain.server.leaks.refusal import searched
+from geartrain.server.leaks.begin import Beside
+from geartrain.server.leaks.refusal import judge
 from geartrain.server.presence import Attended, Presence
 from geartrain.server.quarantine import Limits, Quarantine
 from geartrain.server.reading import lend_files, read
@@ -62,6 +63,7 @@ class Received:
 
 def receive(
     push: Push,
+    beside: Beside,
     presence: Presence,
     reporter: Reporter,
     say: Callable[[str], None],
@@ -72,6 +74,7 @@ def receive(
 
     Args:
         push: what was pushed.
+        beside: the search of it for secrets, which goes on.
         presence: whether somebody waits for it.
         reporter: shows progress.
         say: told what is worth knowing besides.
@@ -83,52 +86,50 @@ def receive(
     """
     app = push.app
     threading.Thread(target=app.warm_up, daemon=True).start()
-    # It takes longest of all that is done before a build, and so it begins first.
-    with searched(app.repository, push.objects, push.update.new) as search:
-        home = app.home()
-        ledger = app.ledger(home)
-        desired = ledger.desired()
-        _still_at(push)
-        with _checkout(push, home, say) as (source, loaded):
-            refuse_taken(app, loaded.app)
-            search.judge(say)
-            push.quarantine.keep()
-            chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
-            ready = session.prepare(
-                chosen, app.engine(home), ledger, desired, notices=loaded.notices, tested=True
+    home = app.home()
+    ledger = app.ledger(home)
+    desired = ledger.desired()
+    _still_at(push)
+    with _checkout(push, home, say) as (source, loaded):
+        refuse_taken(app, loaded.app)
+        judge(beside, say)
+        push.quarantine.keep()
+        chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
+        ready = session.prepare(
+            chosen, app.engine(home), ledger, desired, notices=loaded.notices, tested=True
+        )
+        if ready.new:
+            for notice in ready.notices:
+                say(f"  · {notice}")
+        if "plan" in push.options:
+            return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
+        if ready.new:
+            ledger.save(chosen, source)
+        keep(home.releases / str(chosen.number), home.project)
+        if ready.new:
+            _give_checkout(home, chosen.number)
+        cause = Cause(
+            by=push.by,
+            via="git push",
+            since=desired.commit,
+            commits=_subjects(push, desired),
+        )
+        try:
+            result = deploy(
+                ready,
+                source,
+                cause,
+                Attended(reporter, presence),
+                began,
+                checks=checks(app, home),
+                commit=push.update.new,
+                on_live=lambda seconds: on_live(ready, seconds),
             )
-            if ready.new:
-                for notice in ready.notices:
-                    say(f"  · {notice}")
-            if "plan" in push.options:
-                return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
-            if ready.new:
-                ledger.save(chosen, source)
-            keep(home.releases / str(chosen.number), home.project)
-            if ready.new:
-                _give_checkout(home, chosen.number)
-            cause = Cause(
-                by=push.by,
-                via="git push",
-                since=desired.commit,
-                commits=_subjects(push, desired),
-            )
-            try:
-                result = deploy(
-                    ready,
-                    source,
-                    cause,
-                    Attended(reporter, presence),
-                    began,
-                    checks=checks(app, home),
-                    commit=push.update.new,
-                    on_live=lambda seconds: on_live(ready, seconds),
-                )
-            except GearError as error:
-                # Whoever pushes may not know what the app has printed before it failed.
-                with contextlib.suppress(GearError):  # what failed before is what is told
-                    care.hide(error, app.values(home).of(ready.release))
-                raise
+        except GearError as error:
+            # Whoever pushes may not know what the app has printed before it failed.
+            with contextlib.suppress(GearError):  # what failed before is what is told
+                care.hide(error, app.values(home).of(ready.release))
+            raise
     presence.finish()
     drained = not result.changed or ready.engine.drained(DRAIN)
     return Received(plan=(), result=result, drained=drained)

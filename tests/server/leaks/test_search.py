@@ -13,9 +13,10 @@ import pytest
 
 from geartrain.errors import InvalidError
 from geartrain.release.git import Git, create
-from geartrain.server.leaks import refusal
+from geartrain.server.leaks import begin, refusal
+from geartrain.server.leaks.begin import Beside
 from geartrain.server.leaks.found import Answer, Found
-from geartrain.server.leaks.refusal import Search, searched
+from geartrain.server.leaks.refusal import judge
 from geartrain.server.leaks.search import search
 from tests.server.leaks.samples import GITHUB
 
@@ -39,13 +40,14 @@ def committed(tmp_path: Path) -> Callable[[dict[str, str]], tuple[Git, str]]:
 
 
 @contextmanager
-def answering(said: bytes) -> Iterator[Search]:
+def answering(said: bytes) -> Iterator[Beside]:
     """A search whose process has said something, and ended."""
     ours, its = os.pipe()
     os.write(its, said)
     os.close(its)
-    with os.fdopen(ours, "rb") as out:
-        yield Search(out)
+    with Beside() as beside:
+        beside.out = beside.enter_context(os.fdopen(ours, "rb"))
+        yield beside
 
 
 def test_what_there_was_no_time_for_is_said(
@@ -56,14 +58,14 @@ def test_what_there_was_no_time_for_is_said(
     assert (found.files, found.searched) == (2000, 0)
     said: list[str] = []
     with answering(msgspec.json.encode(Answer(found=found))) as one:
-        one.judge(said.append)
+        judge(one, said.append)
     assert "were searched for in 0 of 2,000 new files" in said[0]
 
 
 def test_a_search_that_dies_is_said_and_lets_the_push_go_on() -> None:
     said: list[str] = []
     with answering(b"") as one:
-        one.judge(said.append)
+        judge(one, said.append)
     assert "broke off: nothing is known" in said[0]
 
 
@@ -71,15 +73,15 @@ def test_a_search_that_takes_for_ever_is_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(refusal, "QUIET", 0.01)
-    monkeypatch.setattr(refusal, "SECONDS", 0.0)
+    monkeypatch.setattr(refusal, "SECONDS", 0.01)
     monkeypatch.setattr(refusal, "GRACE", 0.05)
     fifo = tmp_path / "repo.git"
     fifo.mkdir()
     os.mkfifo(fifo / "HEAD")  # Git waits for what it says
     said: list[str] = []
     began = time.monotonic()
-    with searched(fifo, fifo / "objects", "0" * 40) as one:
-        one.judge(said.append)
+    with begin.begin(fifo, fifo / "objects", "0" * 40) as one:
+        judge(one, said.append)
     assert time.monotonic() - began < 10
     assert said[0] == "  · searching the new files for keys and tokens"
     assert "broke off" in said[1]
@@ -91,7 +93,7 @@ def test_a_name_cannot_disguise_the_refusal(
     git, commit = committed({"a\x1b[2Kb.py": GITHUB})
     answer = msgspec.json.encode(Answer(found=search(git, commit, 60.0)))
     with answering(answer) as one, pytest.raises(InvalidError) as caught:
-        one.judge(print)
+        judge(one, print)
     assert "\x1b" not in str(caught.value)
     assert "'a\\x1b[2Kb.py':1: GitHub Token" in str(caught.value)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from geartrain.engine.giving_way import give_way
 from geartrain.errors import InvalidError
 from geartrain.release.git import Git
 from geartrain.server.leaks import offline
@@ -19,6 +20,7 @@ from geartrain.server.leaks.found import Answer
 
 def main() -> int:
     """Print what was found, as JSON."""
+    give_way()
     offline.stay()
     from geartrain.server.leaks.search import search
 
