@@ -89,9 +89,10 @@ def test_a_watcher_of_this_version_goes_on() -> None:
 class Served(Machine):
     """A machine whose apps have these formats of the edge's configuration."""
 
-    def __init__(self, *formats: int | None) -> None:
+    def __init__(self, *formats: int | None, halted: bool = False) -> None:
         super().__init__("a machine")
         self.formats = formats
+        self.halted = halted
         self.did: list[tuple[str, ...]] = []
 
     def run(self, *argv: object, **_: object) -> Completed:
@@ -104,7 +105,8 @@ class Served(Machine):
             out += f'{{"app":"app{number}",{said}"release":1}}' if words[0] == "cat" else ""
         if words[0] == "runuser":
             self.formats = tuple(FORMAT for _ in self.formats)
-        return Completed(argv=words, code=0, out=out, err="")
+        code = int(words[0] == "test" and not self.halted)
+        return Completed(argv=words, code=code, out=out, err="")
 
 
 def test_an_upgrade_has_older_configurations_written_anew() -> None:
@@ -118,3 +120,7 @@ def test_an_upgrade_has_older_configurations_written_anew() -> None:
 @pytest.mark.parametrize("formats", [(), (FORMAT,), (FORMAT + 1, FORMAT)])
 def test_one_that_is_of_this_version_or_a_newer_one_stays(formats: tuple[int, ...]) -> None:
     assert Edge().lacking(Served(*formats)) == ""
+
+
+def test_a_host_that_was_stopped_stays_so() -> None:
+    assert Edge().lacking(Served(None, halted=True)) == ""

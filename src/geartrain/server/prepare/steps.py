@@ -15,6 +15,7 @@ from typing import Protocol
 from geartrain.errors import GearError
 from geartrain.render import systemd
 from geartrain.render.nginx.claims import FORMAT
+from geartrain.server.halting import MARK
 from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload, fresh
@@ -350,6 +351,9 @@ class Edge:
             claim, end = JSONDecoder().raw_decode(rest)
             rest = rest[end:].lstrip()
             old += [claim["app"]] if claim.get("format", 0) < FORMAT else []
+        # One that was stopped on purpose is written anew when it is started again.
+        if old and machine.run("test", "-e", layout.HOST / MARK, check=False).code == 0:
+            return ""
         return f"write nginx's configuration anew, for {', '.join(sorted(old))}" if old else ""
 
     def do(self, machine: Machine) -> None:
