@@ -50,7 +50,8 @@ APPS: dict[str, App] = {
         hsts="180d",
     ),
     "tool": app(web("web", 9000), domains=[BOTH]),
-    "beside": app(web("web", 9000, routes=["/beside"]), web("more", routes=[]), domains=[BOTH]),
+    "beside": app(web("web", 9000, routes=["/beside"]), domains=[BOTH]),
+    "double": app(edge(), web("web", 9000, routes=["/double"]), domains=[BOTH]),
     "rest": app(edge(), web()),
     "part": app(edge(), web(routes=["/part"])),
 }
@@ -59,6 +60,9 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "tls": (("site", "shop", "docs"), (BOTH, "docs.example.org")),
     "rootless": (("docs", "shop"), ()),
     "every": (("part", "rest"), ()),
+    # Their main ports differ, so that they meet on https; one answers http on the other's, too.
+    "ports": (("site", "beside"), (BOTH,)),
+    "mixed": (("beside", "double"), (BOTH,)),
 }
 HERE = {
     "folder": str(HOST / "run"), "admin": "127.0.0.1:18999", "access_log": str(HOST / "access.log"),
