@@ -148,8 +148,11 @@ def test_units_of_a_newer_version_are_removed_on_the_way_back(site: Site) -> Non
 
 def test_an_upgrade_has_the_edge_written_anew_under_requests(site: Site) -> None:
     laptop = site.laptop
-    claims = "/var/lib/geartrain/edge/current/apps/*.json"
-    laptop.root(f"sed -i 's/\"format\":[0-9]*,//' {claims}")
+    edge, claims = "/var/lib/geartrain/edge", "/var/lib/geartrain/edge/current/apps/*.json"
+    laptop.root(
+        f"cd {edge} && cp -a $(readlink current) older-1-0 && ln -sfn older-1-0 current"
+        f" && sed -i 's/\"format\":[0-9]*,//' {claims}"
+    )
     asked = Asked(site)
     with asked.all_the_while():
         said = laptop.local("server", "prepare", ROOT).out

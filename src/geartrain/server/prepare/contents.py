@@ -63,7 +63,8 @@ CLAIMS = ("find", f"{layout.HOST}/edge/current/apps/", "-name", "*.json")
 """Lists what each app has of the edge."""
 
 CONVERGE = (
-    *("runuser", "-u", layout.USER, "--", str(layout.GEAR), "converge", "--all"),
-    *("--host-dir", str(layout.HOST)),
+    *("runuser", "-u", layout.USER, "--", "env", "--chdir=/", str(layout.GEAR)),
+    *("converge", "--all", "--host-dir", str(layout.HOST)),
 )
-"""Has all apps served as this version would serve them, as the host's owner."""
+"""Has all apps served as this version would serve them, as the host's owner, who may not look
+into root's folder."""

@@ -15,6 +15,7 @@ from typing import Protocol
 from geartrain.errors import GearError
 from geartrain.render import systemd
 from geartrain.render.nginx.claims import FORMAT
+from geartrain.run import CommandError
 from geartrain.server.halting import MARK
 from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
@@ -358,7 +359,9 @@ class Edge:
 
     def do(self, machine: Machine) -> None:
         """Converge. An app that does not get there for another reason is no matter of this."""
-        machine.run(*contents.CONVERGE, timeout=apt.LONGEST, check=False)
+        done = machine.run(*contents.CONVERGE, timeout=apt.LONGEST, check=False)
+        if done.code != 0 and self.lacking(machine):
+            raise CommandError(done)
 
 
 def steps(system: System, payload: Payload) -> tuple[Step, ...]:
