@@ -9,11 +9,12 @@ import pytest
 
 from geartrain.errors import GearError
 from geartrain.render import systemd
+from geartrain.render.nginx.claims import FORMAT
 from geartrain.run import Completed
 from geartrain.server.prepare import layout
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload
-from geartrain.server.prepare.steps import Units
+from geartrain.server.prepare.steps import Edge, Units
 from geartrain.server.prepare.system import SUPPORTED, recognize
 
 
@@ -83,3 +84,43 @@ def test_a_watcher_of_this_version_goes_on() -> None:
     assert Units().lacking(machine) == ""
     Units().do(machine)
     assert not [words for words in machine.did if "restart" in words]
+
+
+class Served(Machine):
+    """A machine whose apps have these formats of the edge's configuration."""
+
+    def __init__(self, *formats: int | None, halted: bool = False) -> None:
+        super().__init__("a machine")
+        self.formats = formats
+        self.halted = halted
+        self.did: list[tuple[str, ...]] = []
+
+    def run(self, *argv: object, **_: object) -> Completed:
+        words = tuple(map(str, argv))
+        self.did.append(words)
+        out = ""
+        for number, one in enumerate(self.formats):
+            said = "" if one is None else f'"format":{one},'
+            out += f"/apps/app{number}.json\n" if words[0] == "find" else ""
+            out += f'{{"app":"app{number}",{said}"release":1}}' if words[0] == "cat" else ""
+        if words[0] == "runuser":
+            self.formats = tuple(FORMAT for _ in self.formats)
+        code = int(words[0] == "test" and not self.halted)
+        return Completed(argv=words, code=code, out=out, err="")
+
+
+def test_an_upgrade_has_older_configurations_written_anew() -> None:
+    machine = Served(None, FORMAT, FORMAT - 1)
+    assert Edge().lacking(machine) == "write nginx's configuration anew, for app0, app2"
+    Edge().do(machine)
+    assert "converge" in machine.did[-1]
+    assert Edge().lacking(machine) == ""
+
+
+@pytest.mark.parametrize("formats", [(), (FORMAT,), (FORMAT + 1, FORMAT)])
+def test_one_that_is_of_this_version_or_a_newer_one_stays(formats: tuple[int, ...]) -> None:
+    assert Edge().lacking(Served(*formats)) == ""
+
+
+def test_a_host_that_was_stopped_stays_so() -> None:
+    assert Edge().lacking(Served(None, halted=True)) == ""

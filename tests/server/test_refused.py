@@ -296,6 +296,22 @@ def test_two_domains_claimed_by_two_apps(host: HostFolder, tmp_path: Path) -> No
     assert other.remote() == ""
 
 
+def test_a_domain_that_cannot_be_shared_by_path_without_docker(
+    host: HostFolder, tmp_path: Path
+) -> None:
+    first, second = clone_of(host, "first", tmp_path), clone_of(host, "second", tmp_path)
+    for clone, path in ((first, "/"), (second, "/second")):
+        text = (clone.folder / "docker-compose.yml").read_text()
+        head = "x-gear:\n  domains: [shared.example]\n"
+        clone.write("docker-compose.yml", f"{head}{text}      routes: [{path}]\n")
+        clone.commit()
+    first.push()
+    said = second.refused()
+    assert "x-gear.domains: shared.example is the app first's, whatever their paths" in said
+    assert "here each app has an nginx of its own" in said
+    assert second.remote() == ""
+
+
 def test_there_is_no_host(tmp_path: Path) -> None:
     nowhere = HostFolder(tmp_path / "nowhere")
     said = nowhere.gear("app", "list", code=4).err

@@ -17,7 +17,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -34,7 +34,6 @@ from geartrain.app.published import TLS_PORT
 from geartrain.app.routes import Site
 from geartrain.app.units import seconds
 from geartrain.errors import Exit, GearError, InvalidError
-from geartrain.render.nginx.tls import Served
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -333,18 +332,6 @@ def _fingerprint(certificate: x509.Certificate) -> str:
 def secured(store: Store, site: Site | None) -> dict[str, Certificate]:
     """The domains of a site that have a certificate, and it."""
     return store.find(site.domains) if site is not None else {}
-
-
-def served(store: Store, chosen: Mapping[str, str]) -> tuple[Served, ...]:
-    """Each certificate with the names that it is served under; `chosen` is domain → fingerprint."""
-    made = []
-    for fingerprint in dict.fromkeys(chosen.values()):
-        certificate, key = store.files(fingerprint)
-        names = tuple(domain for domain, one in chosen.items() if one == fingerprint)
-        made.append(
-            Served(certificate=str(certificate), key=str(key), names=names, mark=fingerprint)
-        )
-    return tuple(made)
 
 
 def hsts(policy: AppPolicy) -> int | None:

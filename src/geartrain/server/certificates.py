@@ -13,13 +13,13 @@ from geartrain.errors import GearError
 from geartrain.release import moves
 from geartrain.release.apply import Silent
 from geartrain.release.deploy import Cause
-from geartrain.render.nginx.shared import Claim
+from geartrain.render.nginx.claims import Claim
 from geartrain.server.app import ServerApp
 from geartrain.server.host import ServerHost
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A domain of a host, the app that claims it, and the certificate that there is for it."""
+    """A domain of a host, the apps that claim it, and the certificate that there is for it."""
 
     domain: str
     app: str
@@ -28,8 +28,10 @@ class Row(Struct, frozen=True, kw_only=True):
 
 def rows(host: ServerHost) -> list[Row]:
     """Every domain that a live release claims or that has a certificate, sorted."""
-    claimed = {domain: app.name for app, release in live(host)
-               for domain in release.app.policy.domains}  # fmt: skip
+    claimed: dict[str, str] = {}
+    for app, release in live(host):
+        for domain in release.app.policy.domains:
+            claimed[domain] = ", ".join(filter(None, (claimed.get(domain), app.name)))
     found = host.certificates.find(claimed)
     every = host.certificates.every()
     names = sorted({*claimed, *every})

@@ -9,16 +9,16 @@ import pytest
 from geartrain.engine.docker import api, edge
 from geartrain.engine.docker.host import DockerHost
 from geartrain.errors import GearError
-from geartrain.render.nginx.shared import Claim
+from geartrain.render.nginx.claims import FORMAT, Claim
 
-SECURE = Claim(app="shop", release=1, domains=("a.test",), tls=("127.0.0.1:443",))
+SECURE = Claim(app="shop", release=1, format=FORMAT, domains=("a.test",), tls=("127.0.0.1:443",))
 WITH, WITHOUT = "ssl_ecdh_curve ?X25519MLKEM768:X25519:", "ssl_ecdh_curve X25519:"
 
 
 def written(tmp_path: Path, claim: Claim = SECURE) -> str:
     host = DockerHost(tmp_path)
     host.create()
-    return (host.edge / edge.prepare(host, claim, "") / "nginx.conf").read_text()
+    return (host.edge / edge.prepare(host, "shop", claim) / "nginx.conf").read_text()
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_one_that_does_not_run_is_offered_what_every_one_takes(
 
 def test_without_tls_it_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "execute", None)
-    assert "ssl_" not in written(tmp_path, Claim(app="shop", release=1))
+    assert "ssl_" not in written(tmp_path, Claim(app="shop", release=1, format=FORMAT))

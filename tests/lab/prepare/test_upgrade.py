@@ -144,3 +144,21 @@ def test_units_of_a_newer_version_are_removed_on_the_way_back(site: Site) -> Non
     assert site.get()[0] == 200
     checked = laptop.local("server", "prepare", "--check", ROOT).out
     assert checked.splitlines()[1:] == ["nothing to do"]
+
+
+def test_an_upgrade_has_the_edge_written_anew_under_requests(site: Site) -> None:
+    laptop = site.laptop
+    edge, claims = "/var/lib/geartrain/edge", "/var/lib/geartrain/edge/current/apps/*.json"
+    laptop.root(
+        f"cd {edge} && cp -a $(readlink current) older-1-0 && ln -sfn older-1-0 current"
+        f" && sed -i 's/\"format\":[0-9]*,//' {claims}"
+    )
+    asked = Asked(site)
+    with asked.all_the_while():
+        said = laptop.local("server", "prepare", ROOT).out
+    assert "edge: write nginx's configuration anew, for " in said
+    assert '"format":' in laptop.root(f"cat {claims}").out
+    assert asked.wrong == []
+    assert asked.answers
+    checked = laptop.local("server", "prepare", "--check", ROOT).out
+    assert checked.splitlines()[1:] == ["nothing to do"]

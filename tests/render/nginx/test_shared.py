@@ -13,12 +13,14 @@ from msgspec import structs
 from geartrain.app.model import App
 from geartrain.app.policy import Route
 from geartrain.app.routes import sites
+from geartrain.app.units import seconds
 from geartrain.engine import authority
 from geartrain.engine.nginx import openssl
-from geartrain.render.files import File
+from geartrain.render.files import Tree
 from geartrain.render.nginx.binding import Binding
-from geartrain.render.nginx.shared import Claim, app_file, conflict, host_files
-from geartrain.render.nginx.tls import OPTIONAL, Served, Tls
+from geartrain.render.nginx.claims import FORMAT, Claim, conflict
+from geartrain.render.nginx.shared import edge_files, host_files
+from geartrain.render.nginx.tls import OPTIONAL, Served
 
 from .apps import Golden, app, edge, html, web
 from .live import test_config, write
@@ -53,53 +55,48 @@ HERE = {
 }  # fmt: skip
 
 PAIR = (str(HOST / "run/tls/certificate.pem"), str(HOST / "run/tls/key.pem"))
-TLS = Tls(
-    site=80,
-    listen=("127.0.0.1:18443", "127.0.0.2:18443"),
-    served=(
-        Served(
-            certificate=PAIR[0],
-            key=PAIR[1],
-            names=("safe.example.com", "www.example.com"),
-            mark="0a1b",
-        ),
-    ),
-    hsts=15552000,
-)
+TLS = ("127.0.0.1:18443", "127.0.0.2:18443")
+SERVED = Served(certificate=PAIR[0], key=PAIR[1], mark="0a1b")
 
 
-def tree(*names: str) -> dict[str, File]:
-    claims, files = [], dict[str, File]()
-    for number, name in enumerate(names, 1):
-        made = APPS[name]
-        wanted = sites(made)
-        services = {one.upstream for site in wanted for one in site.locations if one.upstream}
-        binding = Binding(
-            listen={site.port: (f"127.0.0.1:{18000 + site.port}",) for site in wanted},
-            servers=dict.fromkeys(services, (f"10.0.{number}.2:8000", f"10.0.{number}.3:8000")),
-            root=str(HOST / "static" / name),
-            generation="app",
-            challenges=str(HOST / "run/public"),
-            **HERE,  # type: ignore[arg-type]
-        )
-        tls = TLS if name == "safe" else None
-        text = app_file(made, name, number, wanted, binding, tls)
-        files[f"apps/{name}.conf"] = File(0o644, text)
-        domains = tuple(made.policy.domains)
-        drain = float(made.policy.drain.removesuffix("s"))
-        claims.append(
-            Claim(
-                app=name,
-                release=number,
-                domains=domains,
-                listen=binding.listen,
-                drain=drain,
-                tls=TLS.listen if tls else (),
-                certificates=dict.fromkeys(TLS.served[0].names, "0a1b") if tls else {},
-            )
-        )
-    whole = Binding(listen={}, servers={}, root="/", generation="7-abc", **HERE)  # type: ignore[arg-type]
-    return {**host_files(claims, whole), **files}
+def made(number: int, name: str, **rest: object) -> Claim:
+    """The claim of one of the apps above, with a certificate where it is `safe`."""
+    one = APPS[name]
+    wanted, policy = sites(one), one.policy
+    services = {two.upstream for site in wanted for two in site.locations if two.upstream}
+    secured = name == "safe"
+    fields: dict[str, object] = {
+        "app": name,
+        "release": number,
+        "format": FORMAT,
+        "domains": tuple(policy.domains),
+        "listen": {site.port: (f"127.0.0.1:{18000 + site.port}",) for site in wanted},
+        "drain": seconds(policy.drain),
+        "tls": TLS if secured else (),
+        "certificates": dict.fromkeys(("safe.example.com", "www.example.com"), "0a1b")
+        if secured
+        else {},
+        "sites": wanted,
+        "backends": dict.fromkeys(services, (f"10.0.{number}.2:8000", f"10.0.{number}.3:8000")),
+        "root": str(HOST / "static" / name),
+        "max_body": policy.max_body,
+        "timeout": seconds(policy.timeout),
+        "hsts": None if policy.hsts is None else round(seconds(policy.hsts)),
+        **rest,
+    }
+    return Claim(**fields)  # type: ignore[arg-type]
+
+
+def tree(*names: str) -> Tree:
+    return files([made(number, name) for number, name in enumerate(names, 1)])
+
+
+def files(claims: list[Claim]) -> Tree:
+    challenges = str(HOST / "run/public")
+    whole = Binding(
+        listen={}, servers={}, root="/", generation="7-abc", challenges=challenges, **HERE
+    )  # type: ignore[arg-type]
+    return edge_files(claims, whole, {"0a1b": SERVED}, {})
 
 
 CASES = {
@@ -114,16 +111,16 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_goldens(case: str, golden: Golden) -> None:
-    made = tree(*CASES[case])
-    golden(f"nginx/shared-{case}", {path: (f.mode, f.text) for path, f in made.items()})
+    written = tree(*CASES[case])
+    golden(f"nginx/shared-{case}", {path: (f.mode, f.text) for path, f in written.items()})
 
 
 @pytest.mark.programs
 @pytest.mark.parametrize("case", CASES)
 def test_nginx_takes_it_without_a_warning(case: str, tmp_path: Path) -> None:
     authority.ensure(tmp_path / "run" / "tls", ["localhost"], tmp_path / "ca")
-    made = tree(*CASES[case])
-    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in made.items()}
+    written = tree(*CASES[case])
+    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
     (tmp_path / "conf" / "apps").mkdir(parents=True)
     assert test_config(write(here, tmp_path / "conf")) == ""
 
@@ -151,8 +148,8 @@ def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: P
         app="shop", release=1, domains=names, tls=("127.0.0.1:18443",), certificates=chosen
     )
     whole = Binding(listen={}, servers={}, root="/", generation="7", hybrid=hybrid, **HERE)  # type: ignore[arg-type]
-    made = host_files([claim], whole)
-    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in made.items()}
+    written = host_files([claim], whole)
+    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
     (tmp_path / "conf" / "apps").mkdir(parents=True)
     (tmp_path / "run").mkdir()
     (tmp_path / "conf" / "apps" / "shop.conf").write_text(
@@ -161,7 +158,7 @@ def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: P
     assert test_config(write(here, tmp_path / "conf")) == ""
     curves = "ssl_ecdh_curve ?X25519MLKEM768:X25519:prime256v1:secp384r1;"
     without = curves.replace("?X25519MLKEM768:", "")
-    assert [one for one in (curves, without) if one in made["nginx.conf"].text] == [
+    assert [one for one in (curves, without) if one in written["nginx.conf"].text] == [
         curves if hybrid else without
     ]
 

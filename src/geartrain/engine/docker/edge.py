@@ -5,10 +5,11 @@ without being made anew, sees clients' own addresses, and reaches every app's
 network while no app reaches another's.
 
 Each generation of its configuration is a folder with `nginx.conf`, and for
-each app `apps/NAME.conf` and what it claims. `current` is a link to one of
-them; all of it is mounted at the same path as here. The switch is: copy,
-replace the app's part, test the whole, move the link, signal, and wait until
-the private address answers with the new generation.
+each app `apps/NAME.conf` and `apps/NAME.json`, what it claims. `current` is a
+link to one of them; all of it is mounted at the same path as here. The switch
+is: replace the app's claim, write everything anew from what all claim, test
+the whole, move the link, signal, and wait until the private address answers
+with the new generation.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from geartrain import durable
 from geartrain.app.release import InstanceId
@@ -31,10 +33,11 @@ from geartrain.engine.docker.images.ensure import ensure as ensure_images
 from geartrain.engine.docker.observing import Container, inspect
 from geartrain.errors import GearError
 from geartrain.render import compose, containers
-from geartrain.render.files import File
+from geartrain.render.files import File, Tree
 from geartrain.render.nginx.binding import Binding
-from geartrain.render.nginx.shared import Claim, conflict, host_files
-from geartrain.render.nginx.tls import OPTIONAL
+from geartrain.render.nginx.claims import FORMAT, Claim, agree, conflict
+from geartrain.render.nginx.shared import edge_files, host_files
+from geartrain.render.nginx.tls import OPTIONAL, Served
 
 NAME = "edge"
 IMAGE = "nginx:latest"
@@ -87,39 +90,58 @@ def claims(host: DockerHost) -> dict[str, Claim]:
 
 def refuse_conflict(host: DockerHost, claim: Claim) -> None:
     """Raise when another app of the host has what this one claims."""
-    others = list(claims(host).values())
+    others = [agree(other, claim) for other in claims(host).values()]
     if wrong := conflict(claim, others):
         raise GearError(
             wrong,
             where="x-gear.domains" if claim.domains else "ports",
             remedy="give one of them another: domains are x-gear.domains at the top of the"
-            " Compose file, ports are those that the web service publishes",
+            " Compose file, paths are x-gear.routes of the web service, ports are those that it"
+            " publishes",
         )
 
 
-def prepare(host: DockerHost, claim: Claim, text: str | None) -> str:
+def prepare(host: DockerHost, app: str, claim: Claim | None) -> str:
     """Write the generation in which an app has another part. Returns its name.
 
     Args:
         host: the host, whose edge lock the caller holds.
-        claim: what the app claims.
-        text: the app's file; None takes the app away.
+        app: the app.
+        claim: what it claims; None takes the app away.
+
+    Raises:
+        InvalidError: something of it cannot be written in nginx's language.
     """
-    before = host.edge / "current" / "apps"
-    others = {name: one for name, one in claims(host).items() if name != claim.app}
-    kept = {name: (before / f"{name}.conf").read_text() for name in others}
-    all_claims = [*others.values(), *([claim] if text is not None else [])]
-    tree: dict[str, File] = {}
-    for one in all_claims:
-        file = text if one.app == claim.app else kept[one.app]
-        tree[f"apps/{one.app}.conf"] = File(0o644, file or "")
-        tree[f"apps/{one.app}.json"] = File(0o644, msgspec.json.encode(one).decode())
-    key = hashlib.sha256(repr(sorted((p, f.text) for p, f in tree.items())).encode()).hexdigest()
-    name = f"{claim.app}-{claim.release}-{key[:8]}"
-    hybrid = not any(one.tls for one in all_claims) or _hybrid(host)
-    tree |= host_files(all_claims, binding(host, name, hybrid=hybrid))
-    _write(host.edge, name, tree)
+    before = claims(host)
+    others = [one for name, one in before.items() if name != app]
+    every = [*others]
+    if claim is not None:
+        every = [*(agree(one, claim) for one in others), claim]
+    every = [replace(one, format=FORMAT) if one.whole else one for one in every]
+    folder = host.edge / "current" / "apps"
+    kept = {one.app: (folder / f"{one.app}.conf").read_text() for one in every if not one.whole}
+    served = _served(host, every)
+    hybrid = not any(one.tls for one in every) or _hybrid(host)
+
+    def files(generation: str) -> Tree:
+        made = edge_files(every, binding(host, generation, hybrid=hybrid), served, kept)
+        claimed = {f"apps/{one.app}.json": msgspec.json.encode(one).decode() for one in every}
+        return {**made, **{path: File(0o644, text) for path, text in claimed.items()}}
+
+    texts = sorted((path, file.text) for path, file in files("any").items())
+    key = hashlib.sha256(repr(texts).encode()).hexdigest()
+    name = f"{app}-{claim.release if claim else 0}-{key[:8]}"
+    _write(host.edge, name, files(name))
     return name
+
+
+def _served(host: DockerHost, every: Sequence[Claim]) -> dict[str, Served]:
+    """Fingerprint → the certificate, of all that are served."""
+    found = {}
+    for fingerprint in {mark for claim in every for mark in claim.certificates.values()}:
+        certificate, key = host.certificates.files(fingerprint)
+        found[fingerprint] = Served(certificate=str(certificate), key=str(key), mark=fingerprint)
+    return found
 
 
 def _hybrid(host: DockerHost) -> bool:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -22,29 +23,37 @@ from geartrain.engine.docker.observing import Container
 from geartrain.engine.listeners import Holder, holder
 from geartrain.engine.protocol import Instance, State
 from geartrain.errors import GearError
-from geartrain.render.nginx.shared import Claim, app_file
-from geartrain.render.nginx.tls import Tls
+from geartrain.render.nginx.claims import FORMAT, Claim, secure
 
 LOOPBACK = "127.0.0.1"
 ANY = "0.0.0.0"  # noqa: S104 - what Compose's `ports` without an address mean
 
 
 def claim(home: DockerHome, release: Release, servers: Mapping[str, Sequence[str]]) -> Claim:
-    """What a release takes of the edge."""
-    wanted = sites(release.app)
+    """What a release takes of the edge, with the certificates that there are now."""
+    wanted, policy = sites(release.app), release.app.policy
     every = {address for group in servers.values() for address in group}
+    listen = {site.port: _listen(home.host.port(site.port), site) for site in wanted}
     main = main_site(wanted)
     secured = certificates.secured(home.host.certificates, main)
     port = home.host.certificates.settings().port
     return Claim(
         app=home.name,
         release=release.number,
-        domains=tuple(release.app.policy.domains),
-        listen={site.port: _listen(home.host.port(site.port), site) for site in wanted},
+        format=FORMAT,
+        domains=tuple(policy.domains),
+        listen=listen,
         servers=tuple(sorted(every)),
-        drain=seconds(release.app.policy.drain),
-        tls=_listen(port, main) if main and secured else (),
+        drain=seconds(policy.drain),
+        tls=secure(listen[main.port], port) if main and secured else (),
         certificates={domain: one.fingerprint for domain, one in secured.items()},
+        sites=wanted,
+        backends={name: tuple(group) for name, group in servers.items()},
+        root=str(_root(home, release)),
+        max_body=policy.max_body,
+        timeout=seconds(policy.timeout),
+        hsts=certificates.hsts(policy),
+        tls_port=port,
     )
 
 
@@ -112,11 +121,11 @@ def routed(
 ) -> int | None:
     """The release that nginx sends requests to, by its own word.
 
-    None when it runs with another configuration than it would start with, serves
-    a certificate that is not the one to serve, or knows an instance under an
-    address that it has no more.
+    None when it runs with another configuration than it would start with, or one
+    that an older version wrote otherwise, serves a certificate that is not the one
+    to serve, or knows an instance under an address that it has no more.
     """
-    if front is None or not front.fine:
+    if front is None or not front.fine or mine.format < FORMAT:
         return None
     if nginx.generation(host.facts.admin) != edge.current(host):
         return None
@@ -153,20 +162,13 @@ class Part:
         environ: Mapping[str, str],
     ) -> None:
         self.servers = servers
+        self._home = home
         self._host = home.host
-        self._app = release.app
-        self._sites = sites(release.app)
-        self._claim = claim(home, release, servers)
+        self._release = release
         self._environ = environ
         self._tested: set[str] = set()
-        root = _static(home, release, self._sites)
-        binding = edge.binding(
-            home.host, "app", listen=self._claim.listen, servers=dict(servers), root=str(root)
-        )
-        self._tls = _tls(home.host, release, self._claim, main_site(self._sites))
-        self._text = app_file(
-            release.app, home.name, release.number, self._sites, binding, self._tls
-        )
+        self._claim = claim(home, release, servers)
+        _static(home, release, self._claim.sites)
 
     def prepare(self) -> tuple[str, int]:
         """Write and test the generation with this part, and have the edge run.
@@ -179,9 +181,11 @@ class Part:
         Raises:
             GearError: another app has what it claims, or nginx refuses it.
         """
+        # Under the lock: a domain may have got a certificate meanwhile.
+        self._claim = claim(self._home, self._release, self.servers)
         edge.refuse_conflict(self._host, self._claim)
         running = edge.ensure(self._host, self._environ)
-        name = edge.prepare(self._host, self._claim, self._text)
+        name = edge.prepare(self._host, self._home.name, self._claim)
         if name not in self._tested and (complaint := edge.test(self._host, name)):
             raise GearError(
                 f"nginx refuses the configuration: {complaint}",
@@ -201,31 +205,19 @@ class Part:
         Raises:
             GearError: nginx refuses, or does not reach the instances; the one before goes on.
         """
-        asked = {port: [_asked(a) for a in v] for port, v in self._claim.listen.items()}
-        wanted = self._sites
-        if (main := main_site(wanted)) and self._claim.tls:
-            asked[TLS_PORT] = [_asked(a) for a in self._claim.tls]
-            domains = tuple(self._claim.certificates)
-            wanted = (*wanted, msgspec.structs.replace(main, port=TLS_PORT, domains=domains))
         with self._host.edge_lock():
             name, pid = self.prepare()
-            return edge.switch(
-                self._host, pid, name, lambda: nginx.verify(self._app, wanted, asked)
-            )
+            return edge.switch(self._host, pid, name, self._verify)
 
-
-def _tls(host: DockerHost, release: Release, claim: Claim, main: Site | None) -> Tls | None:
-    """What is served over TLS, a server for each certificate."""
-    if main is None or not claim.tls:
-        return None
-    store = host.certificates
-    return Tls(
-        site=main.port,
-        listen=claim.tls,
-        port=store.settings().port,
-        served=certificates.served(store, claim.certificates),
-        hsts=certificates.hsts(release.app.policy),
-    )
+    def _verify(self) -> str:
+        mine = self._claim
+        asked = {port: [_asked(a) for a in v] for port, v in mine.listen.items()}
+        wanted = mine.sites
+        if (main := main_site(wanted)) and mine.tls:
+            asked[TLS_PORT] = [_asked(a) for a in mine.tls]
+            domains = tuple(mine.certificates)
+            wanted = (*wanted, msgspec.structs.replace(main, port=TLS_PORT, domains=domains))
+        return nginx.verify(self._release.app, wanted, asked)
 
 
 def withdraw(home: DockerHome) -> None:
@@ -235,7 +227,7 @@ def withdraw(home: DockerHome) -> None:
         claims = edge.claims(host)
         last = not claims.keys() - {home.name}
         if home.name in claims:
-            name = edge.prepare(host, Claim(app=home.name, release=0), None)
+            name = edge.prepare(host, home.name, None)
             if not last and (pid := master(host)):
                 edge.switch(host, pid, name, lambda: "")
             else:
@@ -250,13 +242,17 @@ def _asked(address: str) -> str:
     return f"{LOOPBACK if ip == ANY else '[::1]' if ip == '[::]' else ip}:{port}"
 
 
-def _static(home: DockerHome, release: Release, wanted: Sequence[Site]) -> Path:
+def _root(home: DockerHome, release: Release) -> Path:
+    return home.host.edge / "static" / home.name / str(release.number)
+
+
+def _static(home: DockerHome, release: Release, wanted: Sequence[Site]) -> None:
     """The folders that a release's sites serve, where nginx sees them and nothing else."""
-    root = home.host.edge / "static" / home.name / str(release.number)
+    root = _root(home, release)
     folders = {one.static for site in wanted for one in site.locations if one.static is not None}
     source = home.releases / str(release.number) / "src"
     if root.exists():
-        return root
+        return
     half = root.with_name(f"{root.name}.new")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -265,7 +261,6 @@ def _static(home: DockerHome, release: Release, wanted: Sequence[Site]) -> Path:
             shutil.copytree(source / folder, half / folder, symlinks=True, dirs_exist_ok=True,
                             copy_function=_link)  # fmt: skip
     half.rename(root)
-    return root
 
 
 def _link(source: str, to: str, *, follow_symlinks: bool = True) -> str:  # noqa: ARG001 - as shutil calls it
@@ -293,10 +288,17 @@ def urls(host: DockerHost, wanted: Sequence[Site]) -> tuple[str, ...]:
     main = main_site(wanted)
     secured = certificates.secured(host.certificates, main)
     for site in wanted:
+        path = _path(site)
         for name in [d for d in site.domains if not d.startswith("*")] or ["localhost"]:
             if site == main and name in secured:
                 port, scheme, usual = host.certificates.settings().port, "https", TLS_PORT
             else:
                 port, scheme, usual = host.port(site.port), "http", 80
-            found.append(f"{scheme}://{name}" + ("" if port == usual else f":{port}"))
+            found.append(f"{scheme}://{name}" + ("" if port == usual else f":{port}") + path)
     return tuple(dict.fromkeys(found))
+
+
+def _path(site: Site) -> str:
+    """The first path that a site answers, where that is not all of them."""
+    paths = [one.path for one in site.locations]
+    return "" if "/" in paths else quote(min(paths, default=""))

@@ -7,6 +7,8 @@ import re
 from posixpath import join
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from geartrain.app.routes import Location
 from geartrain.app.units import seconds
 from geartrain.render.nginx.http import CACHE_ZONE, FORWARDED
@@ -15,7 +17,24 @@ from geartrain.render.nginx.words import block, expression, time, word
 STREAM_TIMEOUT = 3600.0  # seconds of silence on a WebSocket or an event stream
 
 
-def locations(location: Location, group: str, zone: str, root: str) -> list[list[str]]:
+class Own(Struct, frozen=True, kw_only=True):
+    """What holds for the locations of one app where their server is other apps' too."""
+
+    sets: tuple[str, ...] = ()
+    """Variables: not inherited, so that every location has them."""
+    limits: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    """For what is no stream."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it."""
+        return (*self.sets, *self.limits, *self.times)
+
+
+def locations(
+    location: Location, group: str, zone: str, root: str, own: Own | None = None
+) -> list[list[str]]:
     """Write one location of a site as nginx blocks.
 
     Args:
@@ -23,15 +42,18 @@ def locations(location: Location, group: str, zone: str, root: str) -> list[list
         group: name of the upstream group of its service.
         zone: name of its rate limit's zone.
         root: absolute folder of the release's checkout.
+        own: what does not hold for the whole server.
     """
+    own = own or Own()
     if location.static is None:
-        blocks = [block(head, _proxied(location, group, zone)) for head in _heads(location.path)]
-        return [*blocks, _stream(location, group, zone)]
+        proxied = [*own.lines, *_proxied(location, group, zone)]
+        blocks = [block(head, proxied) for head in _heads(location.path)]
+        return [*blocks, _stream(location, group, zone, own)]
     if location.service is None:
-        return [block(head, *_files(location, head, root)) for head in _heads(location.path)]
+        return [block(head, *_files(location, head, root, own)) for head in _heads(location.path)]
     named = f"@below{location.path}"
     files = [
-        *_files(location, _heads(location.path)[-1], root),
+        *_files(location, _heads(location.path)[-1], root, own),
         [
             "# What is no file, and every write, goes to the service.",
             f"try_files $uri $uri/index.html {word(named)};",
@@ -40,9 +62,14 @@ def locations(location: Location, group: str, zone: str, root: str) -> list[list
     ]
     return [
         block(_heads(location.path)[-1], *files),
-        block(f"location {word(named)}", _proxied(location, group, zone)),
-        _stream(location, group, zone),
+        block(f"location {word(named)}", [*own.lines, *_proxied(location, group, zone)]),
+        _stream(location, group, zone, own),
     ]
+
+
+def elsewhere(location: Location, where: str) -> list[list[str]]:
+    """Write that callers of one location are sent to another URL; 308 keeps a POST a POST."""
+    return [[f"{head} {{ return 308 {where}; }}"] for head in _heads(location.path)]
 
 
 def _heads(path: str) -> tuple[str, ...]:
@@ -83,10 +110,12 @@ def _proxied(location: Location, group: str, zone: str) -> list[str]:
     ]
 
 
-def _stream(location: Location, group: str, zone: str) -> list[str]:
+def _stream(location: Location, group: str, zone: str, own: Own) -> list[str]:
     return block(
         f"location {word(f'@stream{location.path}')}",
         [
+            *own.sets,
+            *own.limits,
             *_limit(location, zone),
             f"include {FORWARDED};",
             "proxy_set_header Connection $proxy_connection;",
@@ -127,7 +156,7 @@ def _cache(location: Location) -> list[str]:
     ]
 
 
-def _files(location: Location, head: str, root: str) -> list[list[str]]:
+def _files(location: Location, head: str, root: str, own: Own) -> list[list[str]]:
     folder = join(root, location.static or "").removesuffix("/.")
     below = head.rstrip('"').endswith("/")
     if location.path == "/":
@@ -135,11 +164,13 @@ def _files(location: Location, head: str, root: str) -> list[list[str]]:
     else:
         place = f"alias {word(folder + ('/' if below else ''), 'folder')};"
     serve = [
+        *own.lines,
         place,
         f"disable_symlinks on {word(f'from={root}', 'folder')};",
         "charset utf-8;",
         "add_header_inherit merge;",
         "add_header Cache-Control $static_cache;",
     ]
-    hidden = [r"location ~ /\.(?!well-known(/|$)) { return 404; }"]
+    said = "".join(f"{line} " for line in own.sets)
+    hidden = [rf"location ~ /\.(?!well-known(/|$)) {{ {said}return 404; }}"]
     return [serve, hidden] if below else [serve]

@@ -2,108 +2,122 @@
 
 An app's file brings its own zones, upstream groups and servers under names that
 begin with the app's. Requests go by host name; an app without domains takes
-what nobody else claims on its ports.
+what nobody else claims on its ports. The servers of names that several apps
+answer together are in a file of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from geartrain.app.model import App
 from geartrain.app.policy import AppPolicy
-from geartrain.app.routes import Site
-from geartrain.app.units import seconds
+from geartrain.app.routes import main_site
 from geartrain.render.files import File, Tree
 from geartrain.render.nginx.binding import Binding
+from geartrain.render.nginx.claims import Claim, shared
 from geartrain.render.nginx.edge import admin_server, main_settings
 from geartrain.render.nginx.http import FORWARDED, forwarded, http_settings
+from geartrain.render.nginx.joined import joined_file
+from geartrain.render.nginx.locations import Own
 from geartrain.render.nginx.mime import MIME_TYPES
 from geartrain.render.nginx.sites import app_parts, stranger
-from geartrain.render.nginx.tls import HSTS, Tls, shown, strangers, tls_settings
+from geartrain.render.nginx.tls import HSTS, Served, Tls, shown, strangers, tls_settings
 from geartrain.render.nginx.words import block, time
 
 RELEASE = "$gear_release"  # `shop 42`, in the access log and the cache's keys
 VARIABLES = (RELEASE, "$forwarded_prefix")
+JOINED = "shared.conf"
 
 
-class Claim(Struct, frozen=True, kw_only=True):
-    """What an app takes of the edge. `drain` is in seconds, `listen` by the site's port.
-
-    `tls` are the addresses of https, `certificates` what is served there: domain → fingerprint.
-    """
-
-    app: str
-    release: int
-    domains: tuple[str, ...] = ()
-    listen: dict[int, tuple[str, ...]] = {}
-    servers: tuple[str, ...] = ()  # `address:port` of every instance
-    drain: float = 10.0
-    tls: tuple[str, ...] = ()
-    certificates: dict[str, str] = {}
-
-
-def conflict(mine: Claim, others: Sequence[Claim]) -> str:
-    """Why an app cannot have what it claims, or ""."""
-    for other in others:
-        if other.app == mine.app:
-            continue
-        if mixed := sorted((_open(mine) & {*other.tls}) | ({*mine.tls} & _open(other))):
-            port = mixed[0].rpartition(":")[2]
-            return f"port {port} is claimed by {mine.app} and by {other.app}, for http and https"
-        taken = sorted((_open(mine) & _open(other)) | ({*mine.tls} & {*other.tls}))
-        if not taken:
-            continue
-        if both := sorted(set(mine.domains) & set(other.domains)):
-            return f"the domain {both[0]} is claimed by {mine.app} and by {other.app}"
-        if not mine.domains and not other.domains:
-            port = taken[0].rpartition(":")[2]
-            return f"port {port} is claimed by {mine.app} and by {other.app}, for every host name"
-    return ""
-
-
-def _open(claim: Claim) -> set[str]:
-    """The addresses of http."""
-    return {address for group in claim.listen.values() for address in group}
-
-
-def app_file(
-    app: App, name: str, release: int, sites: tuple[Site, ...], binding: Binding,
-    tls: Tls | None = None,
-) -> str:  # fmt: skip
-    """The file of one app.
+def edge_files(
+    claims: Sequence[Claim], binding: Binding, served: Mapping[str, Served], kept: Mapping[str, str]
+) -> Tree:
+    """All files of a generation.
 
     Args:
-        app: limits and times.
-        name: its name on the host.
-        release: the release's number.
-        sites: what it answers on.
-        binding: where it runs; `generation`, `folder` and logs are the host's matter.
-        tls: the site that is served over TLS, and its certificates.
+        claims: what each app takes.
+        binding: the host's folders, private address and generation.
+        served: mark → a certificate.
+        kept: the files of those apps whose claims are not enough to write them anew.
 
     Raises:
         InvalidError: a name or path cannot be written in nginx's language.
     """
-    timeout = time(seconds(app.policy.timeout))
-    own = [
-        f'set {RELEASE} "{name} {release}";',
-        'set $forwarded_prefix "";',
-        f"client_max_body_size {app.policy.max_body};",
-        f"proxy_read_timeout {timeout};",
-        f"proxy_send_timeout {timeout};",
-    ]
-    parts = app_parts(sites, binding, own=own, tls=tls, prefix=f"{name}.", alone=False)
-    head = [f"# Written by Geartrain for {name}, release {release}."]
+    names = shared(claims)
+    files = {
+        f"apps/{one.app}.conf": File(
+            0o644,
+            app_file(one, binding, served, names.get(one.app, ())) if one.whole else kept[one.app],
+        )
+        for one in claims
+    }
+    if text := joined_file(claims, names, binding, served, _own):
+        files[JOINED] = File(0o644, text)
+    return {**host_files(claims, binding, joins=JOINED in files), **files}
+
+
+def app_file(
+    claim: Claim, host: Binding, served: Mapping[str, Served], without: Collection[str] = ()
+) -> str:
+    """The file of one app.
+
+    Args:
+        claim: what it takes.
+        host: the host's folders.
+        served: mark → a certificate.
+        without: those of its names that others answer too.
+
+    Raises:
+        InvalidError: a name or path cannot be written in nginx's language.
+    """
+    own = _own(claim)
+    sets, rest = own.sets, (*own.limits, *own.times)
+    binding = replace(host, listen=claim.listen, servers=claim.backends, root=claim.root)
+    parts = app_parts(
+        claim.sites, binding, own=[*sets, 'set $forwarded_prefix "";', *rest],
+        tls=_tls(claim, served), prefix=f"{claim.app}.", alone=False, without=without,
+    )  # fmt: skip
+    head = [f"# Written by Geartrain for {claim.app}, release {claim.release}."]
     return "\n\n".join("\n".join(part) for part in [head, *parts] if part) + "\n"
 
 
-def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
+def _own(claim: Claim) -> Own:
+    """What holds for what an app answers, and for nothing else."""
+    timeout = time(claim.timeout)
+    return Own(
+        sets=(f'set {RELEASE} "{claim.app} {claim.release}";',),
+        limits=(f"client_max_body_size {claim.max_body};",),
+        times=(f"proxy_read_timeout {timeout};", f"proxy_send_timeout {timeout};"),
+    )
+
+
+def _tls(claim: Claim, served: Mapping[str, Served]) -> Tls | None:
+    """What is served over TLS, a server for each certificate."""
+    main = main_site(claim.sites)
+    if main is None or not claim.tls:
+        return None
+    names: dict[str, tuple[str, ...]] = {}
+    for name, mark in claim.certificates.items():
+        names[mark] = (*names.get(mark, ()), name)
+    return Tls(
+        site=main.port,
+        listen=claim.tls,
+        port=claim.tls_port,
+        served=tuple(replace(served[mark], names=several) for mark, several in names.items()),
+        hsts=claim.hsts,
+    )
+
+
+def host_files(claims: Sequence[Claim], binding: Binding, *, joins: bool = False) -> Tree:
     """`nginx.conf`, which includes `apps/*.conf`, and the files that it needs.
 
     Args:
         claims: what each app takes.
         binding: the host's folders, private address and generation.
+        joins: some apps answer a name together.
     """
     drains = [claim.drain for claim in claims] or [10.0]
     # Whoever drains longest decides when workers end, whoever drains shortest when they let go.
@@ -129,6 +143,7 @@ def host_files(claims: Sequence[Claim], binding: Binding) -> Tree:
                 f'map "" {HSTS} {{ default ""; }}',
                 f"add_header Strict-Transport-Security {HSTS} always;",
                 "include apps/*.conf;",
+                *([f"include {JOINED};"] if joins else []),
             ],
             tls_settings(hybrid=binding.hybrid) if secure else [],
             shown(chosen) if secure else [],

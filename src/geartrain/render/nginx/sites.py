@@ -6,14 +6,14 @@ Sources: nginx.org's module reference.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
 from geartrain.app.routes import Location, Site, main_site
 from geartrain.errors import InvalidError
 from geartrain.render.nginx.binding import Binding
-from geartrain.render.nginx.locations import locations, strip_map
+from geartrain.render.nginx.locations import Own, locations, strip_map
 from geartrain.render.nginx.servers import server_words
 from geartrain.render.nginx.tls import (
     Tls,
@@ -44,6 +44,7 @@ def app_parts(
     own: Sequence[str] = (),
     prefix: str = "",
     alone: bool = True,
+    without: Collection[str] = (),
 ) -> list[list[str]]:
     """Write what stands within `http` for one app: zones, maps, upstreams, servers.
 
@@ -54,12 +55,13 @@ def app_parts(
         own: first lines of each of its servers.
         prefix: begins the names of its zones and upstream groups.
         alone: no other app answers on its ports, so it also refuses strange host names.
+        without: server names that are written elsewhere.
 
     Raises:
         InvalidError: a name or path cannot be written in nginx's language.
     """
     asked = [location for site in sites for location in site.locations]
-    names = _Names(_groups(asked, prefix), _zones(sites, prefix))
+    names = _names(sites, prefix)
     return [
         [f"limit_req_zone $binary_remote_addr zone={zone}:2m rate={rate};"
          for zone, rate in ((z, _rate(sites, k)) for k, z in names.zones.items())],
@@ -71,10 +73,25 @@ def app_parts(
             for site in sites
             for part in _servers(
                 site, binding, tls if tls and tls.site == site.port else None, names, own,
-                asked=_asked(sites, site, binding), alone=alone,
+                asked=_asked(sites, site, binding), alone=alone, without=without,
             )
         ),
     ]  # fmt: skip
+
+
+def bodies(
+    sites: tuple[Site, ...], binding: Binding, own: Own, prefix: str
+) -> dict[int, list[list[str]]]:
+    """The locations of one app by their site's port, for servers that are other apps' too.
+
+    Args:
+        sites: what it answers on.
+        binding: where it runs on this host.
+        own: what holds for them alone.
+        prefix: begins the names of its zones and upstream groups.
+    """
+    names = _names(sites, prefix)
+    return {site.port: _locations(site, binding, names, own) for site in sites}
 
 
 def upstream(group: str, servers: tuple[str, ...]) -> list[str]:
@@ -112,29 +129,22 @@ def stranger(listens: Sequence[str], own: Sequence[str] = ()) -> list[str]:
 
 def _servers(
     site: Site, binding: Binding, tls: Tls | None, names: _Names, own: Sequence[str], *,
-    asked: list[str], alone: bool,
+    asked: list[str], alone: bool, without: Collection[str],
 ) -> list[list[str]]:  # fmt: skip
     listens = binding.listen.get(site.port, ())
     if not listens:
         raise InvalidError(f"port {site.port} has no address to listen on")
-    body = [
-        written
-        for location in site.locations
-        for written in locations(
-            location,
-            names.groups.get(location.upstream or "", ""),
-            names.zones.get((site.port, location.path), ""),
-            binding.root,
-        )
-    ]
+    body = _locations(site, binding, names)
     if all(one.path != "/" for one in site.locations):
         body.append(["location / { return 404; }"])
     every = (*site.domains, *binding.names) if site.domains else ("_",)
     servers = []
-    secured: set[str] = set()
+    secured: set[str] = {*without}
     if tls is not None:
         for one in tls.served:
-            answers = one.names or every
+            answers = [name for name in one.names or every if name not in without]
+            if not answers:
+                continue
             secured |= {*answers}
             names_here = " ".join(answers)
             servers.append(redirect(listens, names_here, tls, asked))
@@ -155,6 +165,27 @@ def _asked(sites: tuple[Site, ...], site: Site, binding: Binding) -> list[str]:
     if not site.domains or not binding.challenges or site != main_site(sites):
         return []
     return challenges(binding.challenges)
+
+
+def _locations(
+    site: Site, binding: Binding, names: _Names, own: Own | None = None
+) -> list[list[str]]:
+    return [
+        written
+        for location in site.locations
+        for written in locations(
+            location,
+            names.groups.get(location.upstream or "", ""),
+            names.zones.get((site.port, location.path), ""),
+            binding.root,
+            own,
+        )
+    ]
+
+
+def _names(sites: tuple[Site, ...], prefix: str) -> _Names:
+    asked = [location for site in sites for location in site.locations]
+    return _Names(_groups(asked, prefix), _zones(sites, prefix))
 
 
 def _groups(asked: list[Location], prefix: str) -> dict[str, str]:

@@ -146,6 +146,11 @@ def challenges(folder: str) -> list[str]:
     )
 
 
+def secure_url(tls: Tls) -> str:
+    """Where a caller without TLS finds the same page with it."""
+    return "https://$host" + ("" if tls.port == PORT else f":{tls.port}") + "$request_uri"
+
+
 def redirect(
     addresses: tuple[str, ...], names: str, tls: Tls, asked: Sequence[str] = ()
 ) -> list[str]:
@@ -157,14 +162,13 @@ def redirect(
         tls: where they are sent.
         asked: what it answers itself, of `challenges`.
     """
-    port = "" if tls.port == PORT else f":{tls.port}"
     return block(
         "server",
         [
             *(f"listen {address};" for address in addresses),
             f"server_name {names};",
             *asked,
-            f"location / {{ return 308 https://$host{port}$request_uri; }}",
+            f"location / {{ return 308 {secure_url(tls)}; }}",
         ],
     )
 

@@ -58,3 +58,13 @@ MAKE_HOST = (
     *("--engine", "docker", "--host-dir", str(layout.HOST)),
 )
 """Makes the host, as its owner."""
+
+CLAIMS = ("find", f"{layout.HOST}/edge/current/apps/", "-name", "*.json")
+"""Lists what each app has of the edge."""
+
+CONVERGE = (
+    *("runuser", "-u", layout.USER, "--", "env", "--chdir=/", str(layout.GEAR)),
+    *("converge", "--all", "--host-dir", str(layout.HOST)),
+)
+"""Has all apps served as this version would serve them, as the host's owner, who may not look
+into root's folder."""

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import tempfile
 import time
+from json import JSONDecoder
 from pathlib import Path
 from typing import Protocol
 
 from geartrain.errors import GearError
 from geartrain.render import systemd
+from geartrain.render.nginx.claims import FORMAT
+from geartrain.run import CommandError
+from geartrain.server.halting import MARK
 from geartrain.server.prepare import apt, contents, layout
 from geartrain.server.prepare.machine import Machine
 from geartrain.server.prepare.payload import Payload, fresh
@@ -334,6 +338,32 @@ class OldVersions:
             machine.run("rm", "-rf", "--", layout.VERSIONS / name, timeout=600)
 
 
+class Edge:
+    """nginx serves the apps as this version has it."""
+
+    title = "edge"
+
+    def lacking(self, machine: Machine) -> str:
+        """For which apps an older version wrote its configuration, in another format."""
+        paths = machine.says(*contents.CLAIMS).splitlines()
+        rest = machine.says("cat", "--", *paths) if paths else ""
+        old = []
+        while rest:
+            claim, end = JSONDecoder().raw_decode(rest)
+            rest = rest[end:].lstrip()
+            old += [claim["app"]] if claim.get("format", 0) < FORMAT else []
+        # One that was stopped on purpose is written anew when it is started again.
+        if old and machine.run("test", "-e", layout.HOST / MARK, check=False).code == 0:
+            return ""
+        return f"write nginx's configuration anew, for {', '.join(sorted(old))}" if old else ""
+
+    def do(self, machine: Machine) -> None:
+        """Converge. An app that does not get there for another reason is no matter of this."""
+        done = machine.run(*contents.CONVERGE, timeout=apt.LONGEST, check=False)
+        if done.code != 0 and self.lacking(machine):
+            raise CommandError(done)
+
+
 def steps(system: System, payload: Payload) -> tuple[Step, ...]:
     """All steps, in their order.
 
@@ -343,5 +373,5 @@ def steps(system: System, payload: Payload) -> tuple[Step, ...]:
     """
     return (
         *(Packages(system), DockerRuns(), User(), Program(payload)),
-        *(Host(), Limits(), Units(), OldVersions(payload)),
+        *(Host(), Limits(), Units(), OldVersions(payload), Edge()),
     )

@@ -47,6 +47,7 @@ _RELOAD_DOCKER = "Reload Docker"
 _RESTART_JOURNAL = "Restart the journal"
 _RELOAD_SYSTEMD = "Reload systemd"
 _RESTART_WATCH = "Restart the watcher"
+_CONVERGE = "Have the apps served as this version has it"
 
 # What cannot be looked at before something else is there.
 _BARE = "ansible_check_mode and geartrain_missing | length > 0"
@@ -119,6 +120,12 @@ def _handlers() -> Iterator[Task]:
     yield {
         **_task(_RESTART_WATCH, "systemd_service", name=systemd.WATCH, state="restarted"),
         "when": f"not ({_UNWRITTEN})",
+    }
+    # An app that does not get there is what `gear status` tells, and stops no play.
+    yield {
+        **_task(_CONVERGE, "command", argv=list(contents.CONVERGE)),
+        "when": "geartrain_host.stat.exists",
+        "failed_when": False,
     }
 
 
@@ -261,7 +268,7 @@ def _program() -> Iterator[Task]:
     yield _task("Use it", "file", path=str(layout.CURRENT), src=folder, state="link",
                 force="{{ ansible_check_mode }}") | {
         "register": "geartrain_used",
-        "notify": _RESTART_WATCH,
+        "notify": [_RESTART_WATCH, _CONVERGE],
     }  # fmt: skip
     yield _task("Note when it was used", "file", path=folder, state="touch") | {
         "when": "geartrain_used is changed and not ansible_check_mode"
