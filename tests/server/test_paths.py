@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import sys
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 DOMAIN, OTHER = "both.gear.test", "www.both.gear.test"
+KEY = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"  # what every public key of this type begins with
 
 
 @dataclass
@@ -218,6 +220,29 @@ def test_who_wants_the_same_path_at_once_is_one_too_many(host: Host) -> None:
     host.routes(lost, "/other")
     lost.push()
     assert host.get("/other/")[0] == host.get("/same/")[0] == 200
+
+
+@pytest.mark.parametrize("domains", [DOMAIN, ""], ids=["domain", "port"])
+def test_a_key_joins_no_app_that_it_is_not_for(host: Host, domains: str) -> None:
+    site, shop = (host.app(name, path, domains=domains) for name, path in
+                  (("site", "/"), ("shop", "/shop")))  # fmt: skip
+    site.push()
+    for name, app in (("bob", shop), ("eve", site)):
+        public = f"ssh-ed25519 {base64.b64encode(KEY + (name * 11).encode()[:32]).decode()}\n"
+        host.host.gear("keys", "add", name, "--role", "deploy", "--app", app.app, stdin=public)
+    bob, eve = {"GEAR_USER": "bob"}, {"GEAR_USER": "eve"}
+    said = shop.refused(env=bob)
+    assert "the key bob is not for the apps that this one would share a domain with" in said
+    assert f"{domains or f'port {host.port}'} is the app {site.app}'s" in said
+    assert host.get("/shop/") == (404, "not found\n")
+
+    shop.push()  # by the host's owner
+    assert host.get("/shop/") == (200, "hello shop\n")
+    for one, who in ((shop, bob), (site, eve)):
+        one.version(f"{one.app} 2")
+        one.push(env=who)
+    assert host.get("/shop/") == (200, f"hello {shop.app} 2\n")
+    assert host.get() == (200, f"hello {site.app} 2\n")
 
 
 def test_a_certificate_is_for_all_apps_of_its_domain(host: Host) -> None:

@@ -1,4 +1,8 @@
-"""Domains and paths that an app of the host has: no second app may take them."""
+"""Domains and paths that an app of the host has: no second app may take them.
+
+What is free of a domain that another app has, an app may take whose pusher may push that one too:
+browsers take a domain for one site, and so its apps have to trust each other.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from geartrain.errors import GearError, InvalidError, Problem
 from geartrain.release import target
 from geartrain.release.history import History
 from geartrain.render.nginx.claims import same_path
+from geartrain.server.access import keys
 from geartrain.server.app import ServerApp
 from geartrain.server.host import EngineKind
 
@@ -69,12 +74,64 @@ def _both(mine: tuple[Site, ...], other: App) -> str | None:
     return next((path for path in shared if path is not None), None)
 
 
+def refuse_uninvited(app: ServerApp, wanted: App, by: str) -> None:
+    """Raise when a push has an app join another one that the pusher's key is not for.
+
+    Those that are together already stay so, whoever pushes.
+
+    Args:
+        app: the app that is to be released.
+        wanted: what its Compose file says.
+        by: the name of the key; whoever has none is the host's owner.
+
+    Raises:
+        InvalidError: it would answer a domain or a port of such an app; with all of them.
+    """
+    key = keys.read(app.host).get(by)
+    if key is None:
+        return
+    found = []
+    for name in app.host.names():
+        if name == app.name or key.reaches(name):
+            continue
+        other = _live(ServerApp(app.host, name), wanted)
+        if other is None:
+            continue
+        now = _live(app, other)
+        new = _together(wanted, other) - (_together(now, other) if now else frozenset())
+        found += [
+            Problem(where="x-gear.domains" if wanted.policy.domains else "ports",
+                    what=f"{one} is the app {name}'s")
+            for one in sorted(new)
+        ]  # fmt: skip
+    if found:
+        raise InvalidError(
+            f"the key {by} is not for the apps that this one would share a domain with",
+            problems=found,
+            remedy=f"have somebody push it first whose key is for them too, or give {by} the role"
+            " for them: gear keys add",
+        )
+
+
+def _together(one: App, other: App) -> frozenset[str]:
+    """What two apps both answer: domains, or ports under whatever name nobody else has."""
+    if one.policy.domains or other.policy.domains:
+        return frozenset(one.policy.domains).intersection(other.policy.domains)
+    return frozenset(f"port {port}" for port in _ports(one) & _ports(other))
+
+
+def _ports(app: App) -> set[int]:
+    try:
+        return {site.port for site in sites(app)}
+    except InvalidError:  # which an older version took
+        return set()
+
+
 def _live(other: ServerApp, wanted: App) -> App | None:
-    """Another app as it is live, where it has a domain that is wanted."""
-    domains = frozenset(wanted.policy.domains)
+    """Another app as it is live, where it answers something that is wanted."""
     # Which of its releases is live takes a process to ask: most apps have nothing to do with it.
     kept = target.kept(other.folder / "releases")
-    if not any(domains.intersection(one.app.policy.domains) for one in kept):
+    if not any(_together(wanted, one.app) for one in kept):
         return None
     try:
         live = History(other.repository).desired().live
@@ -82,4 +139,4 @@ def _live(other: ServerApp, wanted: App) -> App | None:
         return None  # its history is damaged; what it claims is for its own next command to say
     release = target.read(other.folder / "releases", live)
     mine = release.app if release else None
-    return mine if mine and domains.intersection(mine.policy.domains) else None
+    return mine if mine and _together(wanted, mine) else None

@@ -22,7 +22,7 @@ from geartrain.release.ledger import Source
 from geartrain.release.session import Session
 from geartrain.server.app import MEGABYTE, ServerApp
 from geartrain.server.checks import checks
-from geartrain.server.claims import refuse_taken
+from geartrain.server.claims import refuse_taken, refuse_uninvited
 from geartrain.server.leaks.begin import Beside
 from geartrain.server.leaks.refusal import judge
 from geartrain.server.presence import Attended, Presence
@@ -92,6 +92,7 @@ def receive(
     _still_at(push)
     with _checkout(push, home, say) as (source, loaded):
         refuse_taken(app, loaded.app)
+        refuse_uninvited(app, loaded.app, push.by)
         judge(beside, say)
         push.quarantine.keep()
         chosen = ledger.choose(loaded.app, source, desired, summary=f"by {push.by}")
