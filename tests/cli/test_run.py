@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Make
-from tests.cli.running import Project, Terminal, processes, until
+from tests.cli.running import Project, Terminal, nothing_left, processes, until
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +75,98 @@ def test_nothing_of_it_is_left_when_it_is_killed(app: Project) -> None:
     until(lambda: mark not in str(processes(app.folder)), "it is gone")
 
 
-def test_without_an_app_that_runs(make: Make) -> None:
-    project = make("hello")
+@pytest.fixture(scope="module")
+def down(share: Make) -> Project:
+    """nginx, a backend, PostgreSQL, Redis: the app was up."""
+    project = share("eleven", "down")
+    project.up("--port", str(project.port))
+    assert json.loads(project.body("/"))["rows"] == 0
+    project.down()
+    return project
+
+
+ADD = """
+import os, psycopg, redis
+redis.Redis.from_url(os.environ["REDIS_URL"]).ping()
+with psycopg.connect(os.environ["DATABASE_URL"]) as link:
+    link.execute("INSERT INTO entries (text) VALUES ('one more')")
+    print(link.execute("SELECT count(*) FROM entries").fetchone()[0])
+"""
+
+
+def test_what_it_stands_on_runs_for_as_long_as_it_does(down: Project) -> None:
+    said = down.gear("run", "backend", "python", "-c", ADD)
+    assert said.out == "1\n"
+    assert "start postgres" in said.err
+    assert "start backend" not in said.err, "the service itself need not run, nor nginx"
+    nothing_left(down.folder)
+    assert down.gear("run", "backend", "python", "-c", ADD).out == "2\n", "data stays"
+    nothing_left(down.folder)
+    down.up()
+    assert json.loads(down.body("/"))["rows"] == 2
+    down.down()
+
+
+def test_its_exit_code_is_the_command_s(down: Project) -> None:
+    down.gear("run", "backend", "sh", "-c", "exit 7", code=7)
+    down.gear("run", "backend", "sh", "-c", "kill -KILL $$", code=137)
+    assert "No such file" in down.gear("run", "backend", "no-such-program", code=127).err
+    nothing_left(down.folder)
+
+
+def test_a_terminal_and_ctrl_c_are_the_command_s(down: Project) -> None:
+    code = (
+        "import sys, time\ntry: print('reads', input('name? '), sys.stdin.isatty(),"
+        " flush=True); time.sleep(99)\nexcept KeyboardInterrupt: print('asked to end')"
+    )
+    shown = Terminal(down, "run", "backend", "python", "-c", code)
+    try:
+        shown.sees("name? ")
+        shown.types("x\n")
+        shown.sees("reads x True")
+        shown.types("\x03")
+        shown.sees("asked to end")
+        assert shown.ends() == 0
+    finally:
+        shown.close()
+    nothing_left(down.folder)
+
+
+WAITS = "import time; print('it runs', flush=True); time.sleep(87.654)"
+
+
+def waits(project: Project) -> subprocess.Popen[str]:
+    running = project.start("run", "backend", "python", "-c", WAITS)
+    assert running.stdout is not None
+    assert running.stdout.readline() == "it runs\n"
+    return running
+
+
+def test_whoever_brings_the_app_up_meanwhile_waits(down: Project) -> None:
+    running = waits(down)
+    waiting = down.start("up", "-d")
+    assert waiting.stderr is not None
+    assert "waiting for `gear run`" in waiting.stderr.readline()
+    running.terminate()
+    assert running.wait(30) == 128 + signal.SIGTERM, "the command was asked to end"
+    assert waiting.wait(60) == 0
+    assert json.loads(down.body("/"))
+    down.down()
+
+
+def test_nothing_is_left_of_what_it_stood_on_when_it_is_killed(down: Project) -> None:
+    running = waits(down)
+    running.kill()
+    running.wait(30)
+    until(lambda: not processes(down.folder), "all of it is gone")
+    assert down.gear("run", "backend", "echo", "again").out == "again\n"
+
+
+def test_what_a_service_depends_on_runs_before(make: Make) -> None:
+    project = make("worker")
     project.up()
     project.gear("down", "-C", project.folder, cwd=Path("/"))
-    refused = project.gear("run", "web", "true", code=1)
-    assert "nothing runs here" in refused.err
-    assert "gear up -d" in refused.err
+    said = project.gear("run", "web", "sh", "-c", "echo $GEAR_SERVICE")
+    assert said.out == "web\n"
+    assert "start once.1.1" in said.err, "one-shots too"
+    assert "worker.1.1" not in said.err

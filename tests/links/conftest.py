@@ -1,4 +1,4 @@
-"""One project for the whole suite, made by `gear new` and brought up by `gear up`."""
+"""One project for all tests here, made by `gear new` and brought up by `gear up`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def passable(place: Path) -> None:
         folder.chmod(folder.stat().st_mode | 0o055)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Two backends and two workers, so that whatever only works alone is found."""
     place = tmp_path_factory.mktemp("links")
@@ -42,7 +42,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         project.finish()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def person(live: Live) -> Person:
     return live.somebody()
 

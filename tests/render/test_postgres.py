@@ -17,16 +17,17 @@ def database(*command: str) -> Service:
 
 
 def settings(service: Service) -> dict[str, str]:
-    text = postgres.files(service, "127.1.2.3")["postgresql.conf"].text
+    text = postgres.files(service, "127.1.2.3", "../socket")["postgresql.conf"].text
     return dict(re.findall(r"^(\w+) = '(.*)'$", text, re.MULTILINE))
 
 
 def test_it_listens_on_its_own_address_with_passwords_only() -> None:
-    files = postgres.files(database(), "127.1.2.3")
+    files = postgres.files(database(), "127.1.2.3", "../socket")
     assert settings(database())["listen_addresses"] == "127.1.2.3"
+    assert settings(database())["unix_socket_directories"] == "../socket"
     assert settings(database())["password_encryption"] == "scram-sha-256"
     rules = [line for line in files["pg_hba.conf"].text.splitlines() if not line.startswith("#")]
-    assert [line.split()[-1] for line in rules] == ["scram-sha-256"]
+    assert [line.split()[-1] for line in rules] == ["scram-sha-256"] * 2
 
 
 def test_settings_of_the_command_are_kept() -> None:
@@ -36,10 +37,17 @@ def test_settings_of_the_command_are_kept() -> None:
 
 
 def test_where_it_listens_cannot_be_moved() -> None:
-    service = database("postgres", "-c", "listen_addresses=*", "-c", "port=1", "--what")
+    service = database("postgres", "-c", "listen_addresses=*", "-c", "port=1", "--what", "-c",
+                       "unix_socket_directories=/tmp")  # fmt: skip
     assert settings(service)["listen_addresses"] == "127.1.2.3"
+    assert settings(service)["unix_socket_directories"] == "../socket"
     assert settings(service)["port"] == "5432"
-    assert postgres.declared_settings(service)[1] == ("listen_addresses=*", "port=1", "--what")
+    assert postgres.declared_settings(service)[1] == (
+        "listen_addresses=*",
+        "port=1",
+        "--what",
+        "unix_socket_directories=/tmp",
+    )
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"])))

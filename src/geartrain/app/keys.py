@@ -55,7 +55,7 @@ SERVICE_KEYS: dict[str, Key] = {
     "deploy": Key(
         _U,
         "`replicas`, `resources.limits`, `restart_policy`, and of `update_config` `order`,"
-        " `parallelism` and `delay`.",
+        " `parallelism`, `delay`, `monitor` and `failure_action`.",
     ),
     "develop": Key(_N, "`gear up --watch` follows the whole repository."),
     "device_cgroup_rules": Key(_X, "The machine's devices."),

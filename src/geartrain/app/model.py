@@ -141,7 +141,7 @@ class Update(Struct, frozen=True, kw_only=True):
     delay: float = 0.0
     order: Order = Order.START_FIRST
     failure_action: str = "rollback"
-    monitor: float = 10.0
+    monitor: float | None = None  # not said
 
 
 class RestartPolicy(StrEnum):

@@ -186,7 +186,7 @@ def _update(raw: Reader) -> Update:
         delay=delay or 0.0,
         order=Order(order),
         failure_action=action,
-        monitor=10.0 if monitor is None else monitor,
+        monitor=monitor,
     )
 
 

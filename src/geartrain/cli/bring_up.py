@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from geartrain.cli import session
+from geartrain.cli import after_up, session, trouble
 from geartrain.cli.logs import follow
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import note
@@ -51,6 +51,7 @@ def bring_up(
     """
     host = Host(project)
     host.create()
+    trouble.tell(Place(name=project.name, home=host))
     _end_in_order()
     with host.lock("`gear up`", note):
         moved = _move_ports(host, loaded, ports)
@@ -59,7 +60,7 @@ def bring_up(
         running = _runs(host)
         owner = None if detach else _own(host)
         try:
-            result = release(host, loaded, began)
+            result, known = release(host, loaded, began)
         except BaseException:
             # What serves already must be left as it is.
             if not running or History(host.repository).desired().live is None:
@@ -69,9 +70,10 @@ def bring_up(
         print_json(plain(result))
     else:
         show(result, moved=moved)
-    if detach and again is None:
-        return 0
-    return _stay(host, owner, again)
+    ended = threading.Event()
+    leaves = detach and again is None
+    after_up.watch(host, result, known, None if leaves else ended)
+    return 0 if leaves else _stay(host, owner, again, ended)
 
 
 def _move_ports(host: Host, loaded: Loaded, ports: Sequence[str]) -> bool:
@@ -130,9 +132,10 @@ def _end_in_order() -> None:
     signal.signal(signal.SIGHUP, interrupt)
 
 
-def _stay(host: Host, owner: Client | None, load: session.Load | None) -> int:
+def _stay(
+    host: Host, owner: Client | None, load: session.Load | None, ended: threading.Event
+) -> int:
     """Follow the logs until Ctrl-C; stop everything if this process started it."""
-    ended = threading.Event()
     try:
         if owner is None:
             note("attached to what runs already: Ctrl-C lets go of it")

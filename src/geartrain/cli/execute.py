@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -11,6 +13,7 @@ import click
 
 from geartrain.cli import options, place
 from geartrain.cli.place import Place
+from geartrain.engine.descent import signal_on_parent_death
 from geartrain.errors import Exit, GearError
 
 ANY = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -76,8 +79,47 @@ def become(
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
-    env = {"TERM": os.environ.get("TERM", "dumb"), **env}
     try:
-        os.execvpe(command[0], list(command), env)  # noqa: S606  # becomes it
+        os.execvpe(command[0], list(command), _with_term(env))  # noqa: S606  # becomes it
     except OSError as error:
-        raise GearError(f"{command[0]}: {error.strerror}", code=Exit.NO_COMMAND) from error
+        raise _unable(command, error) from error
+
+
+def attend(command: Sequence[str], env: Mapping[str, str], folder: str, user: int | None) -> int:
+    """Run a command in the terminal's foreground to its end, for who has to clean up after it.
+
+    Args: as in `become`.
+
+    Returns:
+        Its exit code; for one that a signal ended 128 and that signal, as in shells.
+
+    Raises:
+        GearError: there is no such program.
+    """
+    sys.stdout.flush()
+    try:
+        running = subprocess.Popen(
+            list(command),
+            env=_with_term(env),
+            cwd=folder,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            preexec_fn=lambda: signal_on_parent_death(signal.SIGKILL),  # it is nobody's then
+        )
+    except OSError as error:
+        raise _unable(command, error) from error
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)  # the terminal asks the command, too: its to decide
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: running.send_signal(got))
+    code = running.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _with_term(env: Mapping[str, str]) -> dict[str, str]:
+    return {"TERM": os.environ.get("TERM", "dumb"), **env}
+
+
+def _unable(command: Sequence[str], error: OSError) -> GearError:
+    return GearError(f"{command[0]}: {error.strerror}", code=Exit.NO_COMMAND)

@@ -16,6 +16,7 @@ from geartrain.cli.output import paint, service_colour
 from geartrain.cli.place import Place
 
 _SINCE = re.compile(r"(\d+)(s|m|h|d)")
+NO_SERVICE = ("access", "supervisor")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -76,7 +77,7 @@ def _of_files(
     """What the embedded engine's instances say: lines that are kept, and those that come."""
     folder = found.home.logs
     names = services or tuple(sorted(p.name.removesuffix(".log") for p in folder.glob("*.log")
-                                     if p.stem not in ("access", "supervisor")))  # fmt: skip
+                                     if p.stem not in NO_SERVICE))  # fmt: skip
     for name in services:
         if not (folder / f"{name}.log").exists():
             raise place.no_service(name, (p.stem for p in folder.glob("*.log")))
@@ -103,6 +104,13 @@ def follow(found: Place, services: Sequence[str]) -> None:
     for service, line in _live(found):
         if not services or service in services:
             _print(line, colours, as_json=False)
+
+
+def said_by(folder: Path, release: int) -> list[str]:
+    """What a release's instances said, with their names, as far as it is kept."""
+    names = [path.stem for path in folder.glob("*.log") if path.stem not in NO_SERVICE]
+    lines = [line for line in _kept(folder, names, "", 0) if _of(release, line)]
+    return [" | ".join(line.split(" ", 2)[1:]) for line in lines]
 
 
 def _live(found: Place) -> Iterator[tuple[str, str]]:

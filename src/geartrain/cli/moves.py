@@ -23,6 +23,7 @@ from geartrain.server import app as apps
 from geartrain.server import branch, checks, detached, halting, jobs, monitor, repository
 from geartrain.server import host as hosts
 from geartrain.server.app import ServerApp
+from geartrain.server.watched import Pushed
 
 
 @click.command()
@@ -150,7 +151,7 @@ def _converge(found: Place, *, every: bool) -> dict[str, object]:
         if monitor.left(ledger.events(), live, time.time()):
             # Whoever watched it may have been killed; two take turns.
             known = monitor.restarts(found.engine(live).observe())
-            detached.leave(lambda: monitor.watch(app, live, known))
+            detached.leave(lambda: monitor.watch(Pushed(app), live, known))
     return done
 
 

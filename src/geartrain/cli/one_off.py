@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from geartrain.app.model import Service
 from geartrain.app.release import Release
 from geartrain.cli import options, place
-from geartrain.cli.execute import ANY, become, words
+from geartrain.cli.execute import ANY, attend, become, words
+from geartrain.cli.output import note
 from geartrain.cli.place import Place
+from geartrain.engine.embedded.supervisor.client import connect
 from geartrain.errors import GearError, InvalidError
+
+if TYPE_CHECKING:
+    from geartrain.engine.embedded.engine import EmbeddedEngine
 
 
 @click.command(context_settings=ANY)
@@ -33,13 +38,16 @@ from geartrain.errors import GearError, InvalidError
 def run(
     found: Place, pairs: tuple[str, ...], no_tty: bool, _: bool, service: str,
     command: tuple[str, ...],
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Run a one-off COMMAND in a new instance of SERVICE, of the release that is live.
 
     It has the service's code, environment, volumes and data services, and an
     address of its own; SERVICE itself need not run. COMMAND is all that runs: the
     service's own command and entrypoint do not. No request is sent to it, its
     output goes to you alone, its exit code is gear's, and nothing of it is left.
+
+    Where the app is not up, data services and what SERVICE depends on run for as
+    long as COMMAND does. An app that Docker runs has to be up.
 
     `gear exec` runs a command inside an instance that runs.
 
@@ -58,27 +66,52 @@ def run(
         release, wanted = _wanted(found, service)
         terminal = sys.stdin.isatty() and sys.stdout.isatty() and not no_tty
         containers.run(found.docker, found, release, wanted, argv, more, terminal=terminal)
-    place.running(found).close()  # the data services run
-    _here(found, *_wanted(found, service), argv, more)
+    if not _up(found):
+        _wanted(found, service)  # what is wrong is told at once
+        with found.home.lock("`gear run`", note):
+            if connect(found.home.run) is None:  # nobody else has brought it up meanwhile
+                return _alone(found, service, argv, more)
+    return _beside(found, service, argv, more)
 
 
-def _here(
-    found: Place, release: Release, service: Service, argv: tuple[str, ...], more: dict[str, str]
-) -> NoReturn:
+def _up(found: Place) -> bool:
+    """Whether more runs than data services, which may be there for another command's time."""
+    client = connect(found.home.run)
+    if client is None:
+        return False
+    with client:
+        return any(one["release"] is not None for one in client.ask("observe")["instances"])
+
+
+def _beside(found: Place, name: str, argv: tuple[str, ...], more: dict[str, str]) -> NoReturn:
+    release, service = _wanted(found, name)
+    spec = _engine(found, release).command(release, service, argv)
+    become(spec.argv, {**spec.env, **more}, spec.cwd, spec.user)
+
+
+def _alone(found: Place, name: str, argv: tuple[str, ...], more: dict[str, str]) -> int:
+    from geartrain.cli.borrowed import borrowed
+
+    release, service = _wanted(found, name)
+    engine = _engine(found, release)
+    with borrowed(found.home, engine, release, service):
+        spec = engine.command(release, service, argv)
+        return attend(spec.argv, {**spec.env, **more}, spec.cwd, spec.user)
+
+
+def _engine(found: Place, release: Release) -> EmbeddedEngine:
     from geartrain.engine.embedded.engine import EmbeddedEngine
 
     engine = found.engine(release.number)
     if not isinstance(engine, EmbeddedEngine):
         raise TypeError("only Docker is another engine")
-    spec = engine.command(release, service, argv)
-    become(spec.argv, {**spec.env, **more}, spec.cwd, spec.user)
+    return engine
 
 
 def _wanted(found: Place, name: str) -> tuple[Release, Service]:
-    """The live release, and its service of that name."""
+    """The live release, or which was until the app was stopped, and its service of that name."""
     ledger = found.ledger()
-    desired = ledger.desired()
-    release = ledger.read(None if desired.stopped else desired.live)
+    release = ledger.read(ledger.desired().live)
     if release is None:
         raise place.not_running(found)
     service = release.app.services.get(name)

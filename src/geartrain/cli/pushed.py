@@ -29,6 +29,7 @@ from geartrain.server.leaks.begin import Beside
 from geartrain.server.presence import Presence
 from geartrain.server.receive import Push, receive
 from geartrain.server.secrets import old_keys
+from geartrain.server.watched import Pushed
 
 GIT_ENDS_WITHIN = 60.0  # seconds from the hook's end until Git has moved the branch
 
@@ -114,7 +115,7 @@ def _release(push: Push, arrived: Arrived, beside: Beside, tell: Callable[[int],
         if asked:
             detached.leave(lambda: _get_certificates(app, push.by))
         if live and done.result:
-            monitor.watch(app, done.result.release.number, live[0])
+            monitor.watch(Pushed(app), done.result.release.number, live[0])
     except GearError as error:
         presence.finish()
         show_error(error)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from geartrain.cli.after_up import asked
 from geartrain.cli.output import note, paint
 from geartrain.cli.progress import Progress
 from geartrain.cli.ps import table
@@ -33,7 +34,7 @@ def plain(result: Result) -> dict[str, Any]:
     }
 
 
-def release(host: Host, loaded: Loaded, began: float) -> Result:
+def release(host: Host, loaded: Loaded, began: float) -> tuple[Result, dict[str, int]]:
     """Bring the host to what was loaded. The caller holds the host's lock.
 
     Args:
@@ -41,14 +42,25 @@ def release(host: Host, loaded: Loaded, began: float) -> Result:
         loaded: the Compose file as it is now.
         began: when the command started (`time.monotonic`).
 
+    Returns:
+        What came of it, and restarts of the instances at the switch.
+
     Raises:
         GearError: it failed; the release before is as it was.
     """
     now, source = prepare(host, loaded)
     if now.steps and now.new:
         say_notices(now.notices)
-    cause = Cause(by=getpass.getuser(), via="gear up")
-    return deploy(now, source, cause, Progress(), began)
+    cause = Cause(by=getpass.getuser(), via="gear up", monitor=0.0)
+    known: dict[str, int] = {}
+
+    def on_live(_: float) -> None:
+        if asked(now.release):
+            from geartrain.server.monitor import restarts
+
+            known.update(restarts(now.engine.observe()))
+
+    return deploy(now, source, cause, Progress(), began, on_live=on_live), known
 
 
 def say_notices(notices: tuple[str, ...]) -> None:

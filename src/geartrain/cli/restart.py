@@ -23,9 +23,6 @@ def restart(services: tuple[str, ...], found: Place) -> None:
       gear restart
       gear restart backend worker
     """
-    if found.app is None:
-        _restart(services, found)
-        return
     from geartrain.server import by_hand
 
     with by_hand.restarting(found.home, note):

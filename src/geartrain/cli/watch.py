@@ -32,18 +32,19 @@ def watch_and_release(host: Host, load: Callable[[], Loaded], ended: threading.E
     looked = False
     for changed in changes:
         if changed or not looked:
-            _release(host, load)
+            _release(host, load, ended)
         looked = True
 
 
-def _release(host: Host, load: Callable[[], Loaded]) -> None:
+def _release(host: Host, load: Callable[[], Loaded], ended: threading.Event) -> None:
+    from geartrain.cli import after_up
     from geartrain.cli.releasing import release
 
     began = time.monotonic()
     try:
         loaded = load()
         with host.lock("`gear up --watch`", note):
-            result = release(host, loaded, began)
+            result, known = release(host, loaded, began)
     except GearError as error:
         show_error(error)
     except OSError as error:
@@ -54,3 +55,4 @@ def _release(host: Host, load: Callable[[], Loaded]) -> None:
     else:
         if result.changed:
             note(f"release {result.release.number} is live after {result.live_after:.2f} s")
+        after_up.watch(host, result, known, ended)

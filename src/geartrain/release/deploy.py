@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from geartrain.app.model import Service
 from geartrain.app.release import Release
 from geartrain.errors import GearError
 from geartrain.release import changes
@@ -24,7 +25,8 @@ from geartrain.release.steps import Migrate, Step
 class Cause:
     """Who wants a release, and by what.
 
-    `commits` are the subjects of what came with it since the commit `since`.
+    `commits` are the subjects of what came with it since the commit `since`. `monitor` is how long
+    a release is watched, in seconds, whose Compose file does not say so.
     """
 
     by: str
@@ -33,6 +35,7 @@ class Cause:
     what: What = What.LIVE
     since: str = ""
     commits: tuple[str, ...] = ()
+    monitor: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +153,7 @@ def _event(session: Session, cause: Cause, what: What, **rest: object) -> Event:
         "images": {s.name: s.image for s in services if s.image},
         "changes": changes.between(before.app if before else None, release.app),
         "replicas": session.desired.replicas,
-        "monitor": max((s.update.monitor for s in services if s.stateless), default=0.0),
+        "monitor": max((_watched(s, cause) for s in services if s.stateless), default=0.0),
         **rest,
     }
     return Event(
@@ -163,6 +166,11 @@ def _event(session: Session, cause: Cause, what: What, **rest: object) -> Event:
         commits=cause.commits,
         **fields,  # type: ignore[arg-type]  # named above and by the callers
     )
+
+
+def _watched(service: Service, cause: Cause) -> float:
+    said = service.update.monitor
+    return cause.monitor if said is None else said
 
 
 class Timed:

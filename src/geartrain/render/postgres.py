@@ -59,21 +59,24 @@ def declared_settings(service: Service) -> tuple[dict[str, str], tuple[str, ...]
     return settings, tuple(ignored)
 
 
-def files(service: Service, address: str) -> dict[str, File]:
+def files(service: Service, address: str, socket: str) -> dict[str, File]:
     """The configuration of one PostgreSQL service.
 
     Args:
         service: the database service.
         address: the only address that it listens on.
+        socket: the folder of its socket, as seen from its data.
     """
-    settings = {**BASE, "listen_addresses": address, **declared_settings(service)[0]}
+    own = {"listen_addresses": address, "unix_socket_directories": socket}
+    settings = {**BASE, **own, **declared_settings(service)[0]}
     lines = [
         "# Written by Geartrain; changes are made in the Compose file (command: -c name=value)."
     ]
     lines += [f"{name} = {quote(value)}" for name, value in settings.items()]
     hba = [
-        "# Written by Geartrain. Passwords only, and only over this service's own address.",
+        "# Written by Geartrain. Passwords only, over this service's own address and socket.",
         "# TYPE  DATABASE  USER  ADDRESS       METHOD",
+        "local   all       all                 scram-sha-256",
         "host    all       all   127.0.0.0/8   scram-sha-256",
     ]
     return {

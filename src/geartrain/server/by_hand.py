@@ -22,12 +22,12 @@ def restarting(home: Home, say: object = None) -> Iterator[None]:
         try:
             yield
         finally:
-            (home.run / FILE).touch()
+            (home.folder / FILE).touch()
 
 
 def last(home: Home) -> float:
     """When the last restart was over, as Unix time; 0.0 when there was none."""
     try:
-        return (home.run / FILE).stat().st_mtime
+        return (home.folder / FILE).stat().st_mtime
     except FileNotFoundError:
         return 0.0

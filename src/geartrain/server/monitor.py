@@ -1,7 +1,7 @@
 """The window after a switch: a release that dies or fails its requests is taken back by itself.
 
-`deploy.update_config.monitor` says how long (default 10 s), `failure_action`
-what happens. Nothing is remembered but the history: whoever comes later reads
+`deploy.update_config.monitor` says how long (a push's default is 10 s, `gear up` has none),
+`failure_action` what happens. Nothing is remembered but the history: whoever comes later reads
 there when the release got live, and watches for the rest of its window.
 """
 
@@ -21,8 +21,8 @@ from geartrain.release.deploy import Cause
 from geartrain.release.events import GOT_LIVE, Event, What
 from geartrain.release.git import Git
 from geartrain.release.history import LOG
-from geartrain.server import branch, by_hand, jobs
-from geartrain.server.app import ServerApp
+from geartrain.server import by_hand
+from geartrain.server.watched import Watched
 
 VIA = "monitor"
 EVERY = 0.5  # seconds between two looks; the window is short
@@ -97,21 +97,24 @@ def _how(one: Instance) -> str:
     return "was started again" if one.restarts else f"is {one.state}"
 
 
-def watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
+def watch(
+    app: Watched, number: int, known: Mapping[str, int], reporter: Reporter | None = None
+) -> None:
     """Watch the live release for the rest of its window; one watcher an app.
 
     Args:
         app: the app.
         number: the release that got live.
         known: restarts of its instances at the switch.
+        reporter: shows progress; default nobody's.
     """
     # The one before watches a release that is not live any more, and soon sees it.
     with app.watching():
         if app.exists():
-            _watch(app, number, known)
+            _watch(app, number, known, reporter or Silent())
 
 
-def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
+def _watch(app: Watched, number: int, known: Mapping[str, int], reporter: Reporter) -> None:
     home = app.home()
     ledger = app.ledger(home)
     release = ledger.read(number)
@@ -121,8 +124,7 @@ def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
         return
     since = end - next((e.monitor for e in events if e.what in GOT_LIVE), 0.0)
     before = rollback.previous(events, number)
-    home.project = home.releases / str(number) / "src"
-    engine = app.engine(home)
+    engine = app.engine(home, number)
     log = Git(app.repository)
     seen = log.at(LOG)
 
@@ -134,12 +136,12 @@ def _watch(app: ServerApp, number: int, known: Mapping[str, int]) -> None:
         if now != seen and ledger.desired().live != number:
             return
         seen = now
-        if look() and act(app, number, look, Silent()):
+        if look() and act(app, number, look, reporter):
             return
         time.sleep(EVERY)
 
 
-def act(app: ServerApp, number: int, look: Callable[[], str], reporter: Reporter) -> bool:
+def act(app: Watched, number: int, look: Callable[[], str], reporter: Reporter) -> bool:
     """Take a release back, or write down that somebody has to look.
 
     Args:
@@ -173,15 +175,13 @@ def act(app: ServerApp, number: int, look: Callable[[], str], reporter: Reporter
         if to is None or not wanted:
             ledger.tell(desired, event)
             return True
-        home.project = home.releases / str(to.number) / "src"
         try:
-            moves.roll_back(to, app.engine(home), ledger, desired, cause, reporter)
+            moves.roll_back(to, app.engine(home, to.number), ledger, desired, cause, reporter)
         except GearError as error:
             failed = Event(
                 what=What.TROUBLE, release=number, by=cause.by, via=VIA,
                 why=f"{why}; going back to release {to.number} failed too: {error.what}",
             )  # fmt: skip
             ledger.tell(ledger.desired(), failed)
-        branch.follow(app.repository, app.ref, ledger.desired())
-        jobs.attend(app)
+        app.went_back(ledger.desired())
     return True

@@ -136,6 +136,46 @@ def test_a_postgres_that_accepts_and_does_not_answer_is_not_ready(host: Host) ->
     assert asked(spec) == ""
 
 
+def test_readiness_is_asked_on_a_socket_of_its_own_and_of_the_address(host: Host) -> None:
+    service = database()
+    engine, release = engine_and_release(host, service)
+    engine.ensure_data(release, service, lambda _: None)
+    known = logins(engine, release)
+    spec = postgres.spec(host, service, known)
+    socket = Path(spec.cwd) / postgres.SOCKET / ".s.PGSQL.5432"
+    assert socket.is_socket()
+    assert (socket.parent.stat().st_mode & 0o777) == 0o700, "nobody else comes there"
+    psql = [binaries.postgres_folder() / "psql", *postgres.PSQL, "-c", "SELECT 1"]
+    env = postgres.client_environment(postgres.SOCKET_FOR_PROBE, Login(known.app.user, "wrong"))
+    with pytest.raises(CommandError) as refused:  # and who does needs a password
+        gateway.run(psql, env=env, cwd=Path(spec.cwd), user=spec.user)
+    assert "password authentication failed" in str(refused.value)
+    elsewhere = next(host.free_addresses(set()))
+    probe = dataclasses.replace(spec.probe, address=elsewhere)
+    seen = asked(dataclasses.replace(spec, probe=probe))
+    assert seen == f"nothing answers on {elsewhere}:5432", "no app could connect"
+    hidden = socket.rename(socket.with_name("hidden"))
+    assert "the healthcheck" in asked(spec), "it is not the address alone that counts"
+    hidden.rename(socket)
+    assert asked(spec) == ""
+
+
+def test_a_folder_may_be_deeper_than_the_name_of_a_socket(host: Host) -> None:
+    deep = host.project / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    below = Host(deep)
+    below.create()
+    service = database()
+    engine, release = engine_and_release(below, service)
+    try:
+        engine.ensure_data(release, service, lambda _: None)
+        assert [one.state for one in engine.observe().instances] == [State.READY]
+        known = logins(engine, release)
+        assert sql(below, known.app, known.database, "SELECT 1") == "1\n"
+    finally:
+        engine.down()
+
+
 def test_a_postgres_in_recovery_is_not_ready(host: Host) -> None:
     service = database()
     engine, release = engine_and_release(host, service)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geartrain.engine.embedded.host import Host, data_user
-from geartrain.engine.embedded.postgres import folder
+from geartrain.engine.embedded.postgres import SOCKET, folder
 from geartrain.engine.embedded.supervisor.pid_file import NOBODY, release
 from geartrain.run import CommandError
 from tests.cli.running import until
@@ -46,30 +46,35 @@ def somebody(*words: str) -> Iterator[int]:
 
 
 def test_only_the_number_of_a_stranger_is_changed(tmp_path: Path) -> None:
-    file = tmp_path / "postmaster.pid"
-    assert not release(file), "there is none"
-    with somebody("-D", str(tmp_path)) as pid:
+    file = tmp_path / "data" / "postmaster.pid"
+    file.parent.mkdir()
+    assert not release(file, tmp_path), "there is none"
+    with somebody("-D", str(file.parent)) as pid:
         file.write_text(f"{pid}\n/data\n")
-        assert not release(file), "it was started here, and may be the one"
-    with somebody() as pid:
+        assert not release(file, tmp_path), "it was started here, and may be the one"
+    with somebody("-D", f"{tmp_path}er") as pid:
         file.write_text(f"{pid}\n/data\n12345 6\n")
-        assert release(file)
+        assert release(file, tmp_path)
     assert file.read_text() == f"{NOBODY}\n/data\n12345 6\n"
-    assert not release(file), "nobody has that number"
+    assert not release(file, tmp_path), "nobody has that number"
     file.write_text("what\n")
-    assert not release(file)
+    assert not release(file, tmp_path)
 
 
 def test_postgresql_comes_back_when_its_number_was_given_again(host: Host) -> None:
     service = database()
     engine, wanted = engine_and_release(host, service)
     engine.ensure_data(wanted, service, lambda _: None)
-    file = folder(host, service) / "data" / "postmaster.pid"
-    number, _, rest = file.read_text().partition("\n")
+    place = folder(host, service)
+    files = (place / "data" / "postmaster.pid", place / SOCKET / ".s.PGSQL.5432.lock")
+    said = [file.read_text().partition("\n") for file in files]
+    number = said[0][0]
+    assert said[1][0] == number
     with somebody() as pid:
         # As after a kill, had the kernel given the number to somebody else at once.
         os.kill(int(number), signal.SIGSTOP)
-        file.write_text(f"{pid}\n{rest}")
+        for file, (_, _, rest) in zip(files, said, strict=True):
+            file.write_text(f"{pid}\n{rest}")
         os.kill(int(number), signal.SIGKILL)
 
         def back() -> bool:
@@ -79,4 +84,5 @@ def test_postgresql_comes_back_when_its_number_was_given_again(host: Host) -> No
                 return False
 
         until(back, "PostgreSQL answers again")
-        assert file.read_text().partition("\n")[0] not in (str(pid), number)
+        for file in files:
+            assert file.read_text().partition("\n")[0] not in (str(pid), number)

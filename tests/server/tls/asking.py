@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,11 +82,12 @@ def load(
 ) -> Iterator[Load]:
     """Ask without pause over kept connections while the block runs."""
     seen, stop = Load(), threading.Event()
-    client = _client_of_http2 if http2 else _client
-    threads = [
-        threading.Thread(target=client, args=(seen, stop, port, name, ca, address))
-        for _ in range(clients)
-    ]
+    kind = Link if http2 else _Http1
+
+    def opened() -> _Http1 | Link:
+        return kind(port, name, ca, address)
+
+    threads = [threading.Thread(target=_client, args=(seen, stop, opened)) for _ in range(clients)]
     for one in threads:
         one.start()
     try:
@@ -106,44 +107,30 @@ def _until(seen: Load, answered: int) -> None:
         time.sleep(0.01)
 
 
-def _client(
-    seen: Load, stop: threading.Event, port: int, name: str, ca: Path, address: str
-) -> None:
-    """One client; it opens another connection only when the server said that it closes this one."""
-    link = None
+class _Http1:
+    """A kept connection that speaks HTTP/1.1, with the verbs of `http2.Link`."""
+
+    def __init__(self, port: int, name: str, ca: Path, address: str) -> None:
+        self._link = connect(port, name, ca, address)
+        self.goes_away = False
+
+    def get(self) -> tuple[str, bytes]:
+        self._link.request("GET", "/")
+        answer = self._link.getresponse()
+        self.goes_away = answer.getheader("Connection") == "close"
+        return str(answer.status), answer.read()
+
+    def close(self) -> None:
+        self._link.close()
+
+
+def _client(seen: Load, stop: threading.Event, opened: Callable[[], _Http1 | Link]) -> None:
+    """One client; it opens another connection only when the server said that it leaves this one."""
+    link: _Http1 | Link | None = None
     while not stop.is_set():
         try:
             if link is None:
-                link = connect(port, name, ca, address)
-                with seen.turn:
-                    seen.connections += 1
-            link.request("GET", "/")
-            answer = link.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            with seen.turn:
-                seen.lost.append(repr(error))
-            link = None
-            continue
-        with seen.turn:
-            if answer.status == 200:
-                seen.answered += 1
-            else:
-                seen.lost.append(str(answer.status))
-        if answer.getheader("Connection") == "close":
-            link.close()
-            link = None
-
-
-def _client_of_http2(
-    seen: Load, stop: threading.Event, port: int, name: str, ca: Path, address: str
-) -> None:
-    """The same over HTTP/2: another connection when the server goes away."""
-    link = None
-    while not stop.is_set():
-        try:
-            if link is None:
-                link = Link(port, name, ca, address)
+                link = opened()
                 with seen.turn:
                     seen.connections += 1
             status, _ = link.get()
@@ -154,7 +141,7 @@ def _client_of_http2(
             link.close()
             link = None
             continue
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             with seen.turn:
                 seen.lost.append(repr(error))
             link = None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from geartrain.engine.certificates import Store
-from tests.cli.running import PATIENCE
+from tests.cli.running import PATIENCE, SOURCE
 from tests.server.pushing import Clone
 from tests.server.tls.asking import https, load, serial
 from tests.server.tls.conftest import SHOP
@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 KILLED = Path(__file__).parent / "killed_gear.py"
+ROOT = Path(__file__).parents[3]
 Served = tuple[Clone, Clone, int]
 
 
@@ -29,9 +30,10 @@ def set_killed(shop: Clone, ca: Authority, at: int, log: Path) -> tuple[int, int
     """Set a new certificate and be killed at a moment; its serial number, and the exit code."""
     pair = ca.give(SHOP)
     words = ["tls", "set", SHOP, "--cert", str(pair.cert), "--key", str(pair.key)]
+    own = {"KILL_AT": str(at), "KILL_LOG": str(log), "PYTHONPATH": f"{SOURCE}:{ROOT}"}
     done = subprocess.run(
         [sys.executable, KILLED, *words], capture_output=True, text=True, timeout=2 * PATIENCE,
-        env=shop.host.environment({"KILL_AT": str(at), "KILL_LOG": str(log)}), check=False,
+        env=shop.host.environment(own), check=False,
     )  # fmt: skip
     assert done.returncode in (0, -signal.SIGKILL), done.stdout + done.stderr
     return pair.serial, done.returncode

@@ -20,12 +20,17 @@ from geartrain.render import postgres as render
 
 DATA_TARGETS = ("/var/lib/postgresql/data", "/var/lib/postgresql", "/bitnami/postgresql")
 PSQL = ("-XAtq", "-v", "ON_ERROR_STOP=1")
-# It has to do something, and as the app would ask: over TCP, with a password. While data is brought
-# back from an archive it answers, but takes no writes.
+# It has to do something: while data is brought back from an archive it answers, but takes no
+# writes.
 READY = (
     "DO $$BEGIN IF pg_is_in_recovery() THEN RAISE 'it is still in recovery'; END IF; END$$;"
     " SELECT 1"
 )
+# Its own socket, in a folder beside the data that its user alone may enter. PostgreSQL works in the
+# data folder and psql above it: neither names the whole path, which unix(7) limits to 107 bytes.
+SOCKET = "socket"
+SOCKET_FOR_SERVER = f"../{SOCKET}"
+SOCKET_FOR_PROBE = f"/proc/self/cwd/{SOCKET}"
 INIT_TARGET = "/docker-entrypoint-initdb.d"
 
 
@@ -68,7 +73,10 @@ def spec(host: Host, service: Service, logins: DatabaseLogins) -> Spec:
             f"hba_file={place}/conf/pg_hba.conf",
         ),
         cwd=str(place),
-        pid_file=str(place / "data" / "postmaster.pid"),
+        pid_files=(
+            str(place / "data" / "postmaster.pid"),
+            str(place / SOCKET / ".s.PGSQL.5432.lock"),
+        ),
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
         user=data_user(),
         address=address,
@@ -83,7 +91,8 @@ def spec(host: Host, service: Service, logins: DatabaseLogins) -> Spec:
             address=address,
             port=5432,
             argv=(str(bin_folder / "psql"), *PSQL, "-v", "VERBOSITY=terse", "-c", READY),
-            env=client_environment(address, logins.superuser),
+            env=client_environment(SOCKET_FOR_PROBE, logins.superuser),
+            listens=True,  # what the app uses
         ),
         definition=definition(service),
     )
@@ -97,7 +106,7 @@ def version_text(bin_folder: Path) -> str:
 
 
 def client_environment(address: str, login: Login, database: str = "postgres") -> dict[str, str]:
-    """What libpq needs to log in, kept out of argument lists."""
+    """What libpq needs to log in, kept out of argument lists. `address` may be a folder."""
     return {
         "PATH": os.defpath,
         "PGHOST": address,
@@ -139,7 +148,9 @@ def prepare(host: Host, service: Service, logins: DatabaseLogins, say: Say) -> b
         )
     conf = place / "conf"
     _own(conf, user)
-    for name, file in render.files(service, host.address_of_data(service.name)).items():
+    _own(place / SOCKET, user)
+    address = host.address_of_data(service.name)
+    for name, file in render.files(service, address, SOCKET_FOR_SERVER).items():
         durable.write(conf / name, file.text, file.mode, user)
     return new
 

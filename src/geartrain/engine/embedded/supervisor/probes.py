@@ -101,7 +101,7 @@ async def _command(probe: Probe, children: Children, cwd: str, user: int | None)
         send([child.pid], signal.SIGKILL)
         raise
     if code == 0:
-        return ""
+        return await _tcp(probe) if probe.listens else ""
     words = b"".join(said).decode(errors="replace").strip().splitlines()
     return f"{name(probe)} ends with {code}" + (f": {words[-1]}" if words else "")
 

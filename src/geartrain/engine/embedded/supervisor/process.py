@@ -148,8 +148,9 @@ class Process:
 
         self.code = None
         self.tail.clear()
-        if spec.pid_file and pid_file.release(Path(spec.pid_file)):
-            output(f"{spec.pid_file} named a process of somebody else\n".encode())
+        for path in spec.pid_files:
+            if pid_file.release(Path(path), Path(spec.cwd)):
+                output(f"{path} named a process of somebody else\n".encode())
         try:
             self._child = self._children.start(
                 spec.argv,

@@ -51,6 +51,7 @@ class Probe:
     password: str = field(default="", repr=False)
     argv: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    listens: bool = False  # a command's: the address takes connections, too
     settle: float = 0.25
     timeout: float = 5.0
     interval: float = 0.0
@@ -83,7 +84,7 @@ class Spec:
     schedule: str = ""
     rotate: tuple[str, ...] = ()  # log files it writes itself and reopens on SIGUSR1
     probe: Probe = Probe(kind=ProbeKind.NONE)
-    pid_file: str = ""  # its own, which must not name somebody else when it starts
+    pid_files: tuple[str, ...] = ()  # its own, which must not name somebody else when it starts
     definition: str = ""  # what it was made from, for whoever compares
 
     @property
@@ -105,6 +106,7 @@ def from_json(plain: Mapping[str, Any]) -> Spec:
     values = dict(plain)
     values["argv"] = tuple(values["argv"])
     values["rotate"] = tuple(values["rotate"])
+    values["pid_files"] = tuple(values["pid_files"])
     return Spec(**{**values, "probe": Probe(**probe)})
 
 
