@@ -41,9 +41,10 @@ def image(
     include = f"--include={','.join(packages)}"
     with tempfile.TemporaryDirectory(prefix="gear-keys-") as keys:
         Path(keys).chmod(0o755)  # apt reads them as a user of its own
+        # Of Debian mmdebstrap knows where it is.
+        lines = sources(suite, Path(keys)) if SUITES[suite].ubuntu else []
         done = subprocess.run(
-            ["mmdebstrap", "--variant=minbase", include, *hooks, suite, os_tree,
-             *_sources(suite, Path(keys))],
+            ["mmdebstrap", "--variant=minbase", include, *hooks, suite, os_tree, *lines],
             capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -52,10 +53,14 @@ def image(
     return full
 
 
-def _sources(suite: str, folder: Path) -> list[str]:
-    """Lines for apt; none for Debian, of which mmdebstrap knows where it is."""
-    known = SUITES[suite]
-    return _lines(suite, base._keyring(known, folder)) if known.ubuntu else []
+def sources(suite: str, folder: Path) -> list[str]:
+    """Lines for apt, with the keys of this machine or out of their package.
+
+    Args:
+        suite: Debian's release, or Ubuntu's.
+        folder: room for keys.
+    """
+    return _lines(suite, base._keyring(SUITES[suite], folder))
 
 
 def _own_sources(suite: str, folder: Path) -> list[str]:
