@@ -34,8 +34,9 @@ def refused(machine: Bare, *, target: str = ROOT, code: int = 4) -> str:
 
 
 def test_another_system(same: Bare) -> None:
-    same.sh("sed 's/^VERSION_ID=.*/VERSION_ID=11/; s/^PRETTY_NAME=.*/PRETTY_NAME=Older/'"
-            " /etc/os-release > /run/other; mount --bind /run/other /usr/lib/os-release")  # fmt: skip
+    older = "s/^VERSION_ID=.*/VERSION_ID=11/; s/^PRETTY_NAME=.*/PRETTY_NAME=Older/"
+    same.sh(f"sed '{older}' /etc/os-release > /run/other;"
+            " mount --bind /run/other /usr/lib/os-release")  # fmt: skip
     try:
         said = refused(same)
     finally:
