@@ -66,8 +66,7 @@ def acme(folder: Path) -> Iterator[Acme]:
     }  # fmt: skip
     file = folder / "pebble.json"
     file.write_text(json.dumps({"pebble": config}))
-    env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0",
-           "PEBBLE_WFE_NONCEREJECT": "0"}  # fmt: skip
+    env = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
     programs = (
         ["pebble-challtestsrv", "-http01", "", "-https01", "", "-tlsalpn01", "",
          "-dns01", f"127.0.0.1:{dns}", "-defaultIPv6", "", "-management", f"127.0.0.1:{names}"],

@@ -1,6 +1,7 @@
 """A whole server in a container: systemd is its first process, and Docker runs inside.
 
-Nothing is installed but what a provider's image of Debian has: sshd and Python.
+Nothing is installed but what a provider's image has: sshd and Python, and on Ubuntu what its
+servers have besides that minds what packages and programs do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from geartrain.engine.docker.images.suites import SUITES
 from tests.dockerd import DOCKER, docker
 from tests.lab import debian
 from tests.machine.docker import NETWORK_SETTINGS
@@ -19,6 +21,7 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2"),
     *("python3", "ca-certificates", "procps"),
 )
+UBUNTUS = ("apt", "apparmor", "needrestart", "sudo", "ufw", "unattended-upgrades")
 # All that a machine's root may do which a container's may be given.
 CAPABILITIES = (
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"),
@@ -34,9 +37,10 @@ def image(folder: Path, suite: str = "bookworm") -> str:
 
     Args:
         folder: room for a while.
-        suite: Debian's release.
+        suite: Debian's release, or Ubuntu's.
     """
-    return debian.image("geartrain-server", PACKAGES, (), folder, suite)
+    packages = (*PACKAGES, *UBUNTUS) if SUITES[suite].ubuntu else PACKAGES
+    return debian.image("geartrain-server", packages, (), folder, suite)
 
 
 class Server:
@@ -51,8 +55,9 @@ class Server:
     def __init__(self, image: str, key: Path, hosts: Mapping[str, str] | None = None) -> None:
         self.id = docker(
             "create", "--cgroupns=host", "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
-            "--volume=/var/lib/docker", "--tmpfs=/run", "--tmpfs=/tmp", "--env=container=docker",
-            "--stop-signal=SIGRTMIN+3",
+            # From Docker 29 on images lie in containerd's folder.
+            "--volume=/var/lib/docker", "--volume=/var/lib/containerd", "--tmpfs=/run",
+            "--tmpfs=/tmp", "--env=container=docker", "--stop-signal=SIGRTMIN+3",
             *(f"--security-opt={what}=unconfined" for what in ("seccomp", "apparmor",
                                                                "systempaths")),
             *(f"--cap-add={one}" for one in CAPABILITIES),

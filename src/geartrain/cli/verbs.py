@@ -65,6 +65,7 @@ VERBS: Mapping[tuple[str, ...], Verb] = {
     ("keys", "remove"): Verb(role=Role.ADMIN, app=""),
     ("tls", "list"): Verb(role=Role.READ, app=""),
     ("tls", "remove"): Verb(role=Role.ADMIN, app=""),
+    ("tls", "renew"): Verb(role=Role.ADMIN, app=""),
     ("images", "build"): Verb(role=Role.ADMIN, app=""),
     ("images", "list"): Verb(role=Role.ADMIN, app=""),
     ("images", "prune"): Verb(role=Role.ADMIN, app=""),

@@ -54,6 +54,8 @@ class Network(client.ClientNetwork):
         raise AssertionError("the last try returns or raises")
 
     def _hear(self, answer: requests.Response) -> None:
+        if not answer.ok and self.REPLAY_NONCE_HEADER in answer.headers:
+            self._add_nonce(answer)  # the library keeps those of good answers alone
         now = time.time()
         self.wait = retry_after(answer.headers.get("Retry-After", ""), now)
         ahead = seconds_ahead(answer.headers.get("Date", ""), now)

@@ -10,8 +10,10 @@ from tests.lab.prepare.bare import Bare
 
 SEED = "/var/lib/cloud/seed/nocloud"  # its data source NoCloud
 INSTALL = "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install cloud-init"
-# As in images for clouds, which have languages; this machine has none.
-LANGUAGE = "echo 'locale: C.UTF-8' > /etc/cloud/cloud.cfg.d/90_language.cfg"
+# As in images for clouds, which have languages; this machine has none. Its network is Docker's.
+SETTINGS = (
+    "printf 'locale: C.UTF-8\\nnetwork: {config: disabled}\\n' > /etc/cloud/cloud.cfg.d/90_here.cfg"
+)
 
 
 def boot_with(machine: Bare, folder: Path, url: str) -> None:
@@ -22,7 +24,7 @@ def boot_with(machine: Bare, folder: Path, url: str) -> None:
         folder: where machines get files.
         url: its address.
     """
-    machine.sh(f"{INSTALL} --no-install-recommends && {LANGUAGE} && mkdir -p {SEED}")
+    machine.sh(f"{INSTALL} --no-install-recommends && {SETTINGS} && mkdir -p {SEED}")
     machine.laptop.local("server", "export", "cloud-init", folder, "--archive", url)
     seeds = {
         "user-data": (folder / "user-data").read_text(),

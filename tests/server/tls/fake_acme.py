@@ -10,6 +10,7 @@ import datetime
 import email.utils
 import http.server
 import json
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ class Fake:
     since: datetime.timedelta = -DAY
     until: datetime.timedelta = 60 * DAY
     asked: list[str] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    """Nonces that were given and not used yet; no other is taken."""
     given: bytes = b""
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -120,11 +123,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if what == "dir":
             names = ("newNonce", "newAccount", "newOrder", "revokeCert", "keyChange")
             self._json({name: f"{it.url}/{name}" for name in names})
-        elif self.command == "POST" and it.nonces:
-            it.nonces -= 1
+        elif self.command == "POST" and not self._likes_nonce():
             self._problem(400, "badNonce", "this nonce is not liked")
         else:
             getattr(self, f"_{what}")()
+
+    def _likes_nonce(self) -> bool:
+        nonce = json.loads(_decoded(json.loads(self._body)["protected"]))["nonce"]
+        known = nonce in self.it.fresh
+        self.it.fresh.discard(nonce)
+        if known and self.it.nonces:
+            self.it.nonces -= 1
+            return False
+        return known
 
     def _newNonce(self) -> None:  # noqa: N802 - the protocol's name
         self._say(200, b"")
@@ -190,7 +201,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(code)
         for name, value in headers.items():
             self.send_header(name, value)
-        nonce = base64.urlsafe_b64encode(str(time.time_ns()).encode()).decode().rstrip("=")
+        nonce = secrets.token_urlsafe(16)
+        self.it.fresh.add(nonce)
         self.send_header("Replay-Nonce", nonce)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

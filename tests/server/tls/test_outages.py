@@ -56,6 +56,9 @@ def test_a_good_day(store: Store) -> None:
 def test_refused_nonces_are_tried_again(store: Store, bad: Fake) -> None:
     bad.nonces = 4
     obtain(store, NAME)
+    assert bad.nonces == 0
+    assert bad.times("newAccount") == 5
+    assert bad.times("newNonce") == 1, "a refusal brings the next nonce along"
     bad.nonces = 10**6
     said = refused(store)
     assert said.what == f"{bad.url}/dir refuses: this nonce is not liked"

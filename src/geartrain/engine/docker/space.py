@@ -17,6 +17,9 @@ RESERVE = LEAST // 2
 """Bytes that a build may not take: a database that cannot write its log stops."""
 NOTHING = 2**24
 """Free bytes at which programs fail, and what they say of it is not kept either."""
+CONTAINERD = "/var/lib/containerd"
+"""Where containerd keeps images for a Docker that leaves them to it, as from version 29 on."""
+SNAPSHOTTER = ("driver-type", "io.containerd.snapshotter.v1")
 REMEDY = "make room, for one with `gear images prune`; `docker system df` shows who holds what"
 
 
@@ -30,15 +33,31 @@ class Space:
     inodes: int  # free ones; -1 where the file system counts none
 
 
-class _Info(msgspec.Struct):
+class Info(msgspec.Struct):
+    """What Docker says of where it keeps things."""
+
     folder: str = msgspec.field(name="DockerRootDir", default="")
+    driver: tuple[tuple[str, ...], ...] | None = msgspec.field(name="DriverStatus", default=())
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Its own folder, and the one of its images where that is another."""
+        elsewhere = SNAPSHOTTER in (self.driver or ())
+        return (self.folder, *([CONTAINERD] if elsewhere else []))
+
+
+def folders() -> tuple[str, ...]:
+    """Where Docker keeps things on this machine; none where it runs on another one."""
+    info = api.get(Info, "info")
+    if info is None or not info.folder or not Path(info.folder).is_dir():
+        return ()
+    return tuple(folder for folder in info.folders if Path(folder).is_dir())
 
 
 def measured() -> Space | None:
-    """The room there is; None where Docker runs on another machine."""
-    info = api.get(_Info, "info")
-    folder = info.folder if info else ""
-    return look(folder) if folder and Path(folder).is_dir() else None
+    """The room there is, where there is least; None where Docker runs on another machine."""
+    rooms = [room for folder in folders() if (room := look(folder))]
+    return min(rooms, key=lambda room: room.free, default=None)
 
 
 def look(folder: str) -> Space | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from geartrain.engine.docker import api, edge, publishing
+from geartrain.engine.docker import api, edge, publishing, space
 from geartrain.engine.docker.host import DockerHost
 from geartrain.engine.listeners import holder
 from geartrain.errors import GearError
@@ -18,7 +18,6 @@ HTTP = 80
 
 class _Info(msgspec.Struct):
     version: str = msgspec.field(name="ServerVersion", default="")
-    folder: str = msgspec.field(name="DockerRootDir", default="")
     live_restore: bool = msgspec.field(name="LiveRestoreEnabled", default=False)
     warnings: tuple[str, ...] | None = msgspec.field(name="Warnings", default=())
 
@@ -43,13 +42,14 @@ def daemon() -> Iterator[Finding]:
     )
 
 
-def folder() -> Path | None:
-    """Where it keeps images and volumes; None when it does not say, or on another machine."""
+def folders() -> dict[str, Path]:
+    """Where it keeps volumes and images; nothing when it does not say, or on another machine."""
     try:
-        info = api.get(_Info, "info")
+        found = space.folders()
     except GearError:
-        return None
-    return Path(info.folder) if info and info.folder and Path(info.folder).is_dir() else None
+        return {}
+    names = ("Docker", "its images")
+    return {name: Path(folder) for name, folder in zip(names, found, strict=False)}
 
 
 def ports(host: DockerHost) -> Iterator[Finding]:

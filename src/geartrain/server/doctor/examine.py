@@ -31,8 +31,7 @@ def examine(host: ServerHost) -> Iterator[Finding]:
         from geartrain.server.doctor import docker
 
         yield from docker.daemon()
-        if folder := docker.folder():
-            places["Docker"] = folder
+        places |= docker.folders()
         own = DockerHost(host.folder)
         if own.exists():
             port = own.port(80)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from geartrain.engine.docker import space
@@ -33,6 +34,32 @@ def test_enough_room() -> None:
 def test_file_systems_run_out_of_files_too() -> None:
     with pytest.raises(GearError, match="12 more files"):
         space.check(room(40_000_000_000, inodes=12), last=0, service="web")
+
+
+def info(*driver: tuple[str, str]) -> bytes:
+    """What Docker 29 says, in part."""
+    return msgspec.json.encode({"DockerRootDir": "/var/lib/docker", "DriverStatus": driver})
+
+
+@pytest.mark.parametrize(
+    ("said", "folders"),
+    [
+        (info(space.SNAPSHOTTER), ("/var/lib/docker", "/var/lib/containerd")),
+        (info(("Backing Filesystem", "extfs")), ("/var/lib/docker",)),
+        (b'{"DockerRootDir": "/var/lib/docker", "DriverStatus": null}', ("/var/lib/docker",)),
+    ],
+)
+def test_where_docker_keeps_things(said: bytes, folders: tuple[str, ...]) -> None:
+    assert msgspec.json.decode(said, type=space.Info).folders == folders
+
+
+def test_the_disk_with_least_room_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = {"/a": room(5_000_000_000), "/b": room(1_000_000_000)}
+    monkeypatch.setattr(space, "folders", lambda: ("/a", "/b"))
+    monkeypatch.setattr(space, "look", rooms.get)
+    assert space.measured() == rooms["/b"]
+    monkeypatch.setattr(space, "folders", lambda: ())
+    assert space.measured() is None
 
 
 def test_a_build_is_ended_while_others_still_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
