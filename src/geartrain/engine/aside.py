@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from geartrain.engine.giving_way import pass_on
+
 # One that does no harm to a process that does not wait for it yet: it has yet to look at all.
 WAKE = signal.SIGURG
 
@@ -87,6 +89,7 @@ def start(
             env=env,
             pass_fds=[] if lock is None else [lock],
         )
+    pass_on(started.pid)
     started.returncode = 0  # it outlives this process on purpose
     if lock is not None:
         os.pwrite(lock, f"{started.pid}\n".encode(), 0)

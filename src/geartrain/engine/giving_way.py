@@ -16,6 +16,15 @@ NICE = 10
 def give_way() -> None:
     """Lower the priority of this process and its children, for good."""
     os.nice(NICE)
-    # Where the kernel shares the processor out among sessions, that counts within one (sched(7)).
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICE))
+    pass_on(os.getpid())
+
+
+def pass_on(process: int) -> None:
+    """Have a process that this one started in a session of its own give way as this one does.
+
+    Where the kernel shares the processor out among sessions, a priority counts within one, and
+    each begins with the usual one (sched(7), autogroup).
+    """
+    if (nice := os.getpriority(os.PRIO_PROCESS, 0)) > 0:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{process}/autogroup").write_text(str(nice))
