@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from geartrain.engine.nginx import AGENT
 from geartrain.engine.protocol import Traffic
 
 MOST = 4 * 2**20  # bytes that are read, from the end
@@ -17,10 +18,11 @@ class _Line(Struct):
     time: float
     status: int
     generation: str  # `42-1c8f03aa` where the edge is one app's, `shop 42` where it is shared
+    agent: str = ""
 
 
 def traffic(log: Path, app: str, number: int, since: float) -> Traffic:
-    """Requests of a release since a Unix time.
+    """Requests of a release since a Unix time, but for those that the switch itself makes.
 
     Args:
         log: the access log.
@@ -36,7 +38,7 @@ def traffic(log: Path, app: str, number: int, since: float) -> Traffic:
         except msgspec.DecodeError:
             continue  # half a line
         mine = one.generation == shared or (not app and one.generation.startswith(alone))
-        if mine and one.time >= since:
+        if mine and one.time >= since and one.agent != AGENT:
             requests += 1
             errors += one.status >= 500
     return Traffic(requests=requests, errors=errors)

@@ -18,6 +18,7 @@ from geartrain.app.published import TLS_PORT
 from geartrain.app.routes import Site
 from geartrain.engine.descent import children, state
 
+AGENT = "geartrain"  # what it calls itself when it asks, so that no visitor is seen in it
 LEAVING = b"is shutting down"  # what a worker calls itself from then on
 
 
@@ -139,11 +140,12 @@ def ask(
     answer = b""
     with socket.create_connection((ip.strip("[]"), port), timeout=within) as plain:
         link = _encrypted(plain, name) if tls else plain
-        link.sendall(f"{method} {path} HTTP/1.0\r\nHost: {name}\r\n\r\n".encode("latin-1"))
+        head = f"{method} {path} HTTP/1.0\r\nHost: {name}\r\nUser-Agent: {AGENT}\r\n\r\n"
+        link.sendall(head.encode("latin-1"))
         while len(answer) < most and (data := link.recv(4096)):
             answer += data
-    head, _, body = answer.partition(b"\r\n\r\n")
-    words = head.split(None, 2)
+    said, _, body = answer.partition(b"\r\n\r\n")
+    words = said.split(None, 2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     return status, body.decode(errors="replace")
 
