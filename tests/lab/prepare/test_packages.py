@@ -39,6 +39,7 @@ def test_its_packages_can_be_installed(
         "Dir::Etc": f"{tmp_path}/etc/apt", "Dir::State": f"{tmp_path}/state",
         "Dir::State::status": f"{tmp_path}/status", "Dir::Cache": f"{tmp_path}/cache",
         "APT::Sandbox::User": "root",  # whose this folder is
+        "Acquire::Retries": "3",
     }  # fmt: skip
     apt = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
     wanted = (*COMMON, *system.python, *system.docker)
