@@ -102,8 +102,8 @@ def test_an_older_part_serves_until_it_is_written_anew(places: Callable[[], Plac
         assert {one.format for one in edge.claims(place.host).values()} == {FORMAT}
         beside.release()
         assert get(place, "/beside", "old.test").split()[:2] == ["beside", str(beside.live)]
+        eventually(lambda: asked[0] > 50)
     finally:
         stop.set()
         thread.join()
     assert lost == []
-    assert asked[0] > 50
