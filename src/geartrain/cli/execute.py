@@ -97,6 +97,10 @@ def attend(command: Sequence[str], env: Mapping[str, str], folder: str, user: in
         GearError: there is no such program.
     """
     sys.stdout.flush()
+    # The terminal asks the command, too, and that decides. It may do so before this process has
+    # gone on after its start; what is ignored, unlike this, the command would ignore as well.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda *_: None)
     try:
         running = subprocess.Popen(
             list(command),
@@ -109,8 +113,6 @@ def attend(command: Sequence[str], env: Mapping[str, str], folder: str, user: in
         )
     except OSError as error:
         raise _unable(command, error) from error
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)  # the terminal asks the command, too: its to decide
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: running.send_signal(got))
     code = running.wait()
