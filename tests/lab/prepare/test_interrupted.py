@@ -58,3 +58,14 @@ def test_interrupted_at_each_step_it_ends_the_same(
     assert bare.nothing_to_do(), bare.prepare("--check", code=None).out
     booted: Bare = request.getfixturevalue("booted")  # prepared without an interruption
     assert state(bare) == state(booted)
+
+
+def test_a_package_of_which_half_is_there_is_installed_anew(bare: Bare) -> None:
+    """As a power cut between two of dpkg's files leaves it: dpkg touches it no more by itself."""
+    name = "libnfnetlink0"  # iptables needs it
+    half = f"/^Package: {name}$/,/^$/ s/^Status: .*/Status: install reinstreq half-installed/"
+    bare.sh(f"rm $(dpkg -L {name} | grep '[.]so') && sed -i '{half}' /var/lib/dpkg/status")
+    assert "bad inconsistent state" in bare.sh("dpkg --configure -a 2>&1", code=None)
+    bare.prepare()
+    assert bare.nothing_to_do()
+    assert bare.sh(f"dpkg --verify {name}; dpkg --audit") == ""

@@ -29,14 +29,36 @@ _UNREACHED = re.compile(
 def finish(machine: Machine) -> None:
     """Bring to its end what dpkg was interrupted in.
 
+    A package whose files are half there dpkg does not touch any more (dpkg(1), "Package states"
+    and "reinst-required"): it is installed anew.
+
     Raises:
-        CommandError: dpkg complains.
+        GearError: it cannot be had.
+        CommandError: dpkg complains of something else.
     """
-    _patiently(machine, *QUIET, "dpkg", "--configure", "-a", "--force-confold")
+    configure = (*QUIET, "dpkg", "--configure", "-a", "--force-confold")
+    try:
+        _patiently(machine, *configure)
+    except CommandError:
+        if not (broken := _half_there(machine)):
+            raise
+        install(machine, broken, "--reinstall")
+        _patiently(machine, *configure)
 
 
-def install(machine: Machine, names: Sequence[str]) -> None:
+def _half_there(machine: Machine) -> list[str]:
+    form = "-f=${db:Status-Status} ${db:Status-Eflag} ${binary:Package}\n"
+    known = [line.split() for line in machine.says("dpkg-query", "-W", form).splitlines()]
+    return [name for state, flag, name in known if state == "half-installed" or flag != "ok"]
+
+
+def install(machine: Machine, names: Sequence[str], *how: str) -> None:
     """Install packages.
+
+    Args:
+        machine: where.
+        names: the packages.
+        how: further options of apt-get's.
 
     Raises:
         GearError: they cannot be had.
@@ -45,7 +67,7 @@ def install(machine: Machine, names: Sequence[str]) -> None:
     try:
         # It ends well when a mirror was not reached, as old lists may do.
         said = _patiently(machine, *GET, "update").err
-        _patiently(machine, *GET, *INSTALL, "--", *names)
+        _patiently(machine, *GET, *INSTALL, *how, "--", *names)
     except CommandError as error:
         if unreached := _UNREACHED.search(f"{error.done.err}\n{said}"):
             raise GearError(
