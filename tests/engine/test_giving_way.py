@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 CODE = """\
-import sys, time
+import sys
 from pathlib import Path
 from geartrain.engine import aside, giving_way
 giving_way.give_way()
-time.sleep(0.2)  # the kernel takes this from a user ten times a second
 print(aside.start(["timeit", "-n1", "-r1", "import time; time.sleep(600)"], Path(sys.argv[1])))
 """
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 NICE = 10
+TRIES = 5
+PAUSE = 0.1  # seconds; all users together may change a session's share so often, and no more
 
 
 def give_way() -> None:
     """Lower the priority of this process and its children, for good."""
     os.nice(NICE)
-    pass_on(os.getpid())
+    with contextlib.suppress(OSError):
+        _share(os.getpid(), NICE)
 
 
 def pass_on(process: int) -> None:
@@ -25,6 +29,18 @@ def pass_on(process: int) -> None:
     Where the kernel shares the processor out among sessions, a priority counts within one, and
     each begins with the usual one (sched(7), autogroup).
     """
-    if (nice := os.getpriority(os.PRIO_PROCESS, 0)) > 0:
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{process}/autogroup").write_text(str(nice))
+    if (nice := os.getpriority(os.PRIO_PROCESS, 0)) <= 0:
+        return
+    for _ in range(TRIES):
+        try:
+            _share(process, nice)
+        except BlockingIOError:
+            time.sleep(PAUSE)
+        except OSError:
+            return
+        else:
+            return
+
+
+def _share(process: int, nice: int) -> None:
+    Path(f"/proc/{process}/autogroup").write_text(str(nice))

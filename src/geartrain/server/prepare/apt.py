@@ -38,10 +38,11 @@ def finish(machine: Machine) -> None:
     """
     configure = (*QUIET, "dpkg", "--configure", "-a", "--force-confold")
     try:
-        _patiently(machine, *configure)
+        _patiently(machine, *configure)  # apt-get does nothing before that was tried
     except CommandError:
-        if not (broken := _half_there(machine)):
+        if not _half_there(machine):
             raise
+    if broken := _half_there(machine):
         install(machine, broken, "--reinstall")
         _patiently(machine, *configure)
 
