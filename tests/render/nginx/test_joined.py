@@ -93,13 +93,13 @@ def claim(name: str, number: int = 1, *secured: str, ports: int = 18000, **rest:
         "hsts": None if policy.hsts is None else round(seconds(policy.hsts)),
         **rest,
     }
-    return Claim(**fields)  # type: ignore[arg-type]
+    return Claim(**fields)  # type: ignore[arg-type]  # they are Claim's own
 
 
 def files(*claims: Claim) -> Tree:
     whole = Binding(
         listen={}, servers={}, root="/", generation="7-abc", challenges=str(HOST / "run/public"),
-        **HERE,  # type: ignore[arg-type]
+        **HERE,  # type: ignore[arg-type]  # fields of Binding
     )  # fmt: skip
     served = Served(certificate=PAIR[0], key=PAIR[1], mark="0a1b")
     return edge_files(claims, whole, {"0a1b": served}, {})

@@ -84,7 +84,7 @@ def made(number: int, name: str, **rest: object) -> Claim:
         "hsts": None if policy.hsts is None else round(seconds(policy.hsts)),
         **rest,
     }
-    return Claim(**fields)  # type: ignore[arg-type]
+    return Claim(**fields)  # type: ignore[arg-type]  # they are Claim's own
 
 
 def tree(*names: str) -> Tree:
@@ -95,7 +95,7 @@ def files(claims: list[Claim]) -> Tree:
     challenges = str(HOST / "run/public")
     whole = Binding(
         listen={}, servers={}, root="/", generation="7-abc", challenges=challenges, **HERE
-    )  # type: ignore[arg-type]
+    )  # type: ignore[arg-type]  # fields of Binding
     return edge_files(claims, whole, {"0a1b": SERVED}, {})
 
 
@@ -147,7 +147,7 @@ def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: P
     claim = Claim(
         app="shop", release=1, domains=names, tls=("127.0.0.1:18443",), certificates=chosen
     )
-    whole = Binding(listen={}, servers={}, root="/", generation="7", hybrid=hybrid, **HERE)  # type: ignore[arg-type]
+    whole = Binding(listen={}, servers={}, root="/", generation="7", hybrid=hybrid, **HERE)  # type: ignore[arg-type]  # fields of Binding
     written = host_files([claim], whole)
     here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
     (tmp_path / "conf" / "apps").mkdir(parents=True)
