@@ -203,3 +203,17 @@ def test_what_a_killed_up_waited_for_is_ended_first(make: Make) -> None:
     project.up()
     assert project.get()[0] == 200
     assert not [pid for pid in initdb if state(pid) not in ("", "Z")]
+
+
+def test_folders_that_a_killed_up_did_not_give_away_are_finished(make: Make) -> None:
+    """As root they are made as root, and then given to the user that the data services run as."""
+    project = make("hello")
+    project.edit("docker-compose.yml", "services:\n", "services:" + DATA)
+    project.up()
+    project.down()
+    for name in ("redis/conf", "postgres/conf", "postgres/socket"):
+        folder = project.folder / ".gear" / "data" / name
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
+    project.up()
+    assert project.get()[0] == 200

@@ -11,7 +11,7 @@ from geartrain import run as gateway
 from geartrain.app.credentials import DatabaseLogins, Login
 from geartrain.app.model import App, MountKind, Service
 from geartrain.app.release import definition
-from geartrain.engine.embedded import binaries, unsettled
+from geartrain.engine.embedded import binaries, owned, unsettled
 from geartrain.engine.embedded.host import Host, data_user
 from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, Spec
 from geartrain.engine.protocol import Say
@@ -132,7 +132,7 @@ def prepare(host: Host, service: Service, logins: DatabaseLogins, say: Say) -> b
     user = data_user()
     bin_folder = binaries.postgres_folder(wanted_major(service))
     major = binaries.postgres_major(bin_folder)
-    _own(place, user)
+    owned.folder(place, user)
     absent = not (place / "data").exists()
     new = unsettled.begin(host, service.name, new=absent)
     if absent:
@@ -147,19 +147,12 @@ def prepare(host: Host, service: Service, logins: DatabaseLogins, say: Say) -> b
             f"`pg_dump` {found} and start anew; nothing was changed",
         )
     conf = place / "conf"
-    _own(conf, user)
-    _own(place / SOCKET, user)
+    owned.folder(conf, user)
+    owned.folder(place / SOCKET, user)
     address = host.address_of_data(service.name)
     for name, file in render.files(service, address, SOCKET_FOR_SERVER).items():
         durable.write(conf / name, file.text, file.mode, user)
     return new
-
-
-def _own(path: Path, user: int | None) -> None:
-    if not path.exists():
-        path.mkdir(mode=0o700, parents=True)
-        if user is not None:
-            os.chown(path, user, user)
 
 
 def _initialise(bin_folder: Path, place: Path, superuser: Login, user: int | None) -> None:

@@ -9,7 +9,7 @@ from geartrain import durable
 from geartrain.app.credentials import CacheLogins
 from geartrain.app.model import Service
 from geartrain.app.release import definition
-from geartrain.engine.embedded import binaries, postgres
+from geartrain.engine.embedded import binaries, owned, postgres
 from geartrain.engine.embedded.host import Host, data_user
 from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, Spec
 from geartrain.render import valkey as render
@@ -55,10 +55,7 @@ def prepare(host: Host, service: Service, logins: CacheLogins) -> None:
     place = folder(host, service)
     user = data_user()
     for path in (place, place / "conf", place / "data"):
-        if not path.exists():
-            path.mkdir(mode=0o700, parents=True)
-            if user is not None:
-                os.chown(path, user, user)
+        owned.folder(path, user)
     address = host.address_of_data(service.name)
     for name, file in render.files(service, logins, address, str(place)).items():
         durable.write(place / name, file.text, file.mode, user)
