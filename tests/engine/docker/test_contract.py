@@ -5,72 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import msgspec
 import pytest
 
-from geartrain.app.model import (
-    Build,
-    Healthcheck,
-    Image,
-    Limits,
-    PublishedPort,
-    Role,
-    Service,
-)
-from geartrain.app.policy import AppPolicy, ServicePolicy
-from geartrain.app.release import InstanceId, Release
+from geartrain.app.policy import AppPolicy
+from geartrain.app.release import Release
 from geartrain.engine.docker.engine import DockerEngine
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.engine.protocol import Engine, State
 from geartrain.render import containers
-from geartrain.testing.apps import app, redis, release
+from geartrain.testing.apps import app, release
 from tests.dockerd import docker
 from tests.engine.contract import WORDS, EngineContract, eventually, ids, live, seen, up
 from tests.engine.docker.hosts import clean, free_port
+from tests.engine.programs import PROGRAM, RealPlace
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_daemon")]
 
-PROGRAM = dedent(
-    """
-    import http.server, os, sys, time
-
-    how = sys.argv[1]
-    if how in ("exits", "fails"):
-        print("first line", flush=True)
-        time.sleep(0.05)  # Docker reads both outputs at once: what is said in one moment may swap
-        print("KeyError: 'QUEUE'", file=sys.stderr, flush=True)
-        sys.exit(3 if how == "exits" else 4)
-    if how == "works":
-        sys.exit(0)
-    if how in ("hangs", "silent"):
-        time.sleep(600)
-
-
-    class Answer(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            body = b"release " + os.environ["GEAR_RELEASE"].encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_):
-            pass
-
-
-    http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Answer).serve_forever()
-    """
-)
 CLAIMED = "claimed.example.com"
 DOCKERFILE = """\
 FROM python:3.12-slim
@@ -80,16 +34,7 @@ CMD ["python", "program.py", "good"]
 """
 
 
-def program(name: str, role: Role, how: str, **rest: object) -> Service:
-    image = Image(base="python:3.12-slim", working_dir="/app", copies=(("program.py", "/app/"),))
-    command = ("python", "program.py", how)
-    return Service(
-        name=name, role=role, build=Build(context="."), built=image, command=command,
-        **rest,  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-class InContainers:
+class InContainers(RealPlace):
     """A Docker engine on a host of its own."""
 
     refusal = rf"the domain {CLAIMED} is claimed by shop-\w+ and by other-"
@@ -124,20 +69,11 @@ class InContainers:
         memory: int = 0,
         edge: str = "good",
     ) -> Release:
-        services = [self._other(kind, memory) for kind in others]
-        if web:
-            command = ["python", "program.py", migration] if migration else None
-            gear = ServicePolicy(health="/", release=command)
-            soon = Healthcheck(test=("true",), start_period=1.0 if web == "silent" else 20.0)
-            ports = (PublishedPort(target=8080, published=self.port),)
-            services.insert(
-                0,
-                program(
-                    "web", Role.WEB, web, port=8080, ports=ports, replicas=replicas, gear=gear,
-                    healthcheck=soon,
-                ),
-            )  # fmt: skip
-        made = app(*services)
+        made = app(
+            *self.services(
+                web=web, replicas=replicas, others=others, migration=migration, memory=memory
+            )
+        )
         if edge == "refused":
             policy = AppPolicy(domains=[CLAIMED])
             made = msgspec.structs.replace(made, policy=policy)
@@ -156,40 +92,6 @@ class InContainers:
         engine.start(first, ids(first))
         engine.ready(ids(first))
         engine.switch(first)
-
-    def _other(self, kind: str, memory: int) -> Service:
-        if kind == "cache":
-            return redis("cache", limits=Limits(memory=memory or None))
-        if kind == "worker":
-            return program(kind, Role.WORKER, "hangs")
-        if kind == "job":
-            return program(kind, Role.JOB, "works", gear=ServicePolicy(schedule="0 3 * * *"))
-        how = "works" if kind == "one-shot" else "exits"
-        return program(kind, Role.WORKER, how, one_shot=True)
-
-    def kill(self, one: InstanceId) -> None:
-        found = self.engine.observe().find(one)
-        assert found
-        os.kill(found.pid, signal.SIGKILL)
-
-    def abandon_migration(self, release: Release) -> None:
-        self.engine.build(release, lambda _: None)
-        child = os.fork()
-        if not child:
-            try:
-                self.client().migrate(release, release.app.services["web"])
-            finally:
-                os._exit(0)
-        eventually(lambda: bool(self.engine.observe().instances))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-    def asked(self) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
-                return str(answer.read().decode())
-        except (urllib.error.URLError, OSError):
-            return ""
 
 
 @pytest.fixture

@@ -6,66 +6,27 @@ import os
 import shutil
 import signal
 import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from geartrain.app.model import (
-    Build,
-    Healthcheck,
-    Image,
-    Limits,
     Mount,
     MountKind,
     PublishedPort,
     Role,
     Service,
 )
-from geartrain.app.policy import ServicePolicy
-from geartrain.app.release import InstanceId, Release
+from geartrain.app.release import Release
 from geartrain.engine.embedded.engine import EmbeddedEngine
 from geartrain.engine.embedded.host import Host
 from geartrain.engine.embedded.supervisor.client import connect
 from geartrain.engine.protocol import Engine
-from geartrain.testing.apps import app, redis, release
+from geartrain.testing.apps import app, release
 from tests.engine.contract import EngineContract, eventually, ids, live
+from tests.engine.programs import PROGRAM, RealPlace
 
-PROGRAM = dedent(
-    """
-    import http.server, os, sys, time
-
-    how = sys.argv[1]
-    if how in ("exits", "fails"):
-        print("first line", flush=True)
-        print("KeyError: 'QUEUE'", file=sys.stderr, flush=True)
-        sys.exit(3 if how == "exits" else 4)
-    if how == "works":
-        sys.exit(0)
-    if how in ("hangs", "silent"):
-        time.sleep(600)
-
-
-    class Answer(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            body = b"release " + os.environ["GEAR_RELEASE"].encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-
-    http.server.ThreadingHTTPServer((os.environ["HOST"], 8080), Answer).serve_forever()
-    """
-)
 REFUSED = "server { listen 80; location / { prox_pass http://web:8080; } }\n"
 
 
@@ -76,17 +37,7 @@ def free_port() -> int:
         return port
 
 
-def program(name: str, role: Role, how: str, **rest: object) -> Service:
-    image = Image(
-        base="python:3.12-slim",
-        command=("python", "program.py", how),
-        working_dir="/app",
-        copies=((".", "/app"),),
-    )
-    return Service(name=name, role=role, build=Build(context="."), built=image, **rest)  # type: ignore[arg-type]
-
-
-class OnThisMachine:
+class OnThisMachine(RealPlace):
     """An embedded engine on a host of its own; its apps need Python's library alone."""
 
     refusal = "prox_pass"
@@ -116,8 +67,10 @@ class OnThisMachine:
         memory: int = 0,
         edge: str = "good",
     ) -> Release:
-        ports = (PublishedPort(target=8080, published=self.port),)
-        services = [self._other(kind, memory) for kind in others]
+        services = self.services(
+            web=web, replicas=replicas, others=others, migration=migration, memory=memory,
+            published=edge != "refused",
+        )  # fmt: skip
         if edge == "refused":
             conf = Mount(
                 kind=MountKind.BIND,
@@ -129,53 +82,7 @@ class OnThisMachine:
             services.append(
                 Service(name="nginx", role=Role.EDGE, image="nginx", mounts=(conf,), ports=at)
             )
-            ports = ()
-        if web:
-            command = ["python", "program.py", migration] if migration else None
-            gear = ServicePolicy(health="/", release=command)
-            soon = Healthcheck(test=("true",), start_period=1.0 if web == "silent" else 20.0)
-            services.insert(
-                0,
-                program(
-                    "web", Role.WEB, web, port=8080, ports=ports, replicas=replicas, gear=gear,
-                    healthcheck=soon,
-                ),
-            )  # fmt: skip
         return release(number, app(*services), str(number))
-
-    def _other(self, kind: str, memory: int) -> Service:
-        if kind == "cache":
-            return redis("cache", limits=Limits(memory=memory or None))
-        if kind == "worker":
-            return program(kind, Role.WORKER, "hangs")
-        if kind == "job":
-            return program(kind, Role.JOB, "works", gear=ServicePolicy(schedule="0 3 * * *"))
-        how = "works" if kind == "one-shot" else "exits"
-        return program(kind, Role.WORKER, how, one_shot=True)
-
-    def kill(self, one: InstanceId) -> None:
-        found = self.engine.observe().find(one)
-        assert found
-        os.kill(found.pid, signal.SIGKILL)
-
-    def abandon_migration(self, release: Release) -> None:
-        self.engine.build(release, lambda _: None)
-        child = os.fork()
-        if not child:
-            try:
-                self.client().migrate(release, release.app.services["web"])
-            finally:
-                os._exit(0)
-        eventually(lambda: bool(self.engine.observe().instances))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-    def asked(self) -> str:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
-                return str(answer.read().decode())
-        except (urllib.error.URLError, OSError):
-            return ""
 
 
 @pytest.fixture
