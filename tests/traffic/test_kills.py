@@ -97,33 +97,19 @@ def test_a_worker_of_nginx(stack: Project, tell: Tell) -> None:
     assert set(totals["fates"]) <= {"ok", *DISCONNECTED}, totals["lost"]
 
 
-def test_postgres(stack: Project, tell: Tell) -> None:
-    with load(stack.address, "post", path="/rows", name="pg", connections=16) as traffic:
+@pytest.mark.parametrize(("service", "path"), [("postgres", "/rows"), ("redis", "/keys")])
+def test_a_data_service(stack: Project, tell: Tell, service: str, path: str) -> None:
+    with load(stack.address, "post", path=path, name=service, connections=16) as traffic:
         traffic.more(200)
-        postmaster = stack.pid("postgres")
-        kill(postmaster)
-        replaced(stack, "postgres", postmaster)
-        totals = still_well(stack, traffic)
-    rows = set(stack.ask("/rows").split())
-    promised = acknowledged(totals, "pg")
-    told(tell, totals)
-    tell(acknowledged=len(promised), missing=len(promised - rows))
-    assert promised <= rows
-    assert set(totals["fates"]) <= {"ok", "status 503"}, totals["lost"]
-
-
-def test_redis(stack: Project, tell: Tell) -> None:
-    with load(stack.address, "post", path="/keys", name="redis", connections=16) as traffic:
-        traffic.more(200)
-        server = stack.pid("redis")
+        server = stack.pid(service)  # PostgreSQL's is the postmaster
         kill(server)
-        replaced(stack, "redis", server)
+        replaced(stack, service, server)
         totals = still_well(stack, traffic)
-    keys = set(stack.ask("/keys").split())
-    promised = acknowledged(totals, "redis")
+    kept = set(stack.ask(path).split())
+    promised = acknowledged(totals, service)
     told(tell, totals)
-    tell(acknowledged=len(promised), missing=len(promised - keys))
-    assert promised <= keys
+    tell(acknowledged=len(promised), missing=len(promised - kept))
+    assert promised <= kept
     assert set(totals["fates"]) <= {"ok", "status 503"}, totals["lost"]
 
 
