@@ -217,3 +217,20 @@ def test_folders_that_a_killed_up_did_not_give_away_are_finished(make: Make) -> 
         folder.mkdir(mode=0o700)
     project.up()
     assert project.get()[0] == 200
+
+
+def test_up_after_a_killed_down_waits_until_all_has_stopped(make: Make) -> None:
+    project = make("broken/ignores_sigterm", STOP_GRACE="2s")
+    project.up()
+    running = project.start("down")
+    until(lambda: states(project) == ["stopping"], "it stops")
+    running.kill()
+    running.communicate()
+    assert "waiting until what ran here has stopped" in project.up().err
+    assert project.get()[0] == 200
+    one_release_runs(project, 1)
+
+
+def states(project: Project) -> list[str]:
+    """Of the instances of its service `web`."""
+    return [one["state"] for one in project.instances() if one["service"] == "web"]

@@ -44,6 +44,8 @@ def _release(host: Host, load: Callable[[], Loaded], ended: threading.Event) -> 
     try:
         loaded = load()
         with host.lock("`gear up --watch`", note):
+            if ended.is_set():  # everything was stopped meanwhile
+                return
             result, known = release(host, loaded, began)
     except GearError as error:
         show_error(error)

@@ -19,13 +19,16 @@ import os
 import pwd
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from geartrain import durable
+from geartrain.engine.embedded.supervisor.client import stopping
 from geartrain.engine.home import Home
+from geartrain.errors import Exit, GearError
 
 SYSTEM_DATA = Path("/var/lib/geartrain/local")
 SYSTEM_BINARIES = Path("/var/lib/geartrain/bin")
@@ -71,6 +74,20 @@ class Host(Home):
     def exists(self) -> bool:
         """True when the host was made before."""
         return (self.folder / "host.json").exists()
+
+    @contextmanager
+    def lock(self, doing: str, say: object = None, *, wait: bool = True) -> Iterator[None]:
+        """As in `Home`. What stops here is waited for, too: whoever asked it to may have gone."""
+        with super().lock(doing, say, wait=wait):
+            if client := stopping(self.run):
+                if not wait:
+                    raise GearError(
+                        "what ran here still stops", where=str(self.project), code=Exit.BUSY
+                    )
+                if callable(say):
+                    say("waiting until what ran here has stopped")
+                client.ended()  # it gives each process its grace period, and no longer
+            yield
 
     def create(self) -> None:
         """Make what is missing of it."""

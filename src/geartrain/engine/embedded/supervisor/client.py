@@ -128,6 +128,20 @@ def connect(run: Path) -> Client | None:
         return None
 
 
+def stopping(run: Path) -> Client | None:
+    """A client of the host's supervisor if that is about to end, or None."""
+    client = connect(run)
+    if client is None:
+        return None
+    try:
+        if client.ask("observe")["supervisor"].get("stopping"):
+            return client
+    except GearError:  # it ends in this very moment
+        return client
+    client.close()
+    return None
+
+
 def ensure(run: Path, logs: Path) -> Client:
     """A client of the host's supervisor, which is started when none runs.
 

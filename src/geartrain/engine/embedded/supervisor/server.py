@@ -81,6 +81,7 @@ class Supervisor:
                 "pid": os.getpid(),
                 "since": self._started,
                 "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "stopping": self._ending,
             },
             "instances": [
                 _shown(process)
