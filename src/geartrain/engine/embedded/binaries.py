@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -115,12 +114,19 @@ def _shared(package: str, below: str) -> Path:
     packages = path.parents[below.count("/") + 1]
     place = SYSTEM_BINARIES / f"{package}-{version(package.replace('_', '-'))}"
     if not place.exists():
+        import tempfile  # takes a while to load
+
         SYSTEM_BINARIES.mkdir(parents=True, exist_ok=True)
-        half = place.with_name(f".{place.name}.{os.getpid()}")
+        half = Path(tempfile.mkdtemp(dir=SYSTEM_BINARIES, prefix=f".{place.name}."))
         # The `.libs` folder beside a package holds the shared libraries that its wheel brings.
         for name in (package, f"{package}.libs"):
             if (packages / name).is_dir():
                 shutil.copytree(packages / name, half / name, symlinks=True)
         half.chmod(0o755)
-        half.rename(place)
+        try:
+            half.rename(place)
+        except OSError:
+            shutil.rmtree(half)
+            if not place.exists():  # else somebody was quicker, for another app or database
+                raise
     return place / package / below
