@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 
 from tests.server.pushing import Clone, HostFolder
 
@@ -60,6 +62,20 @@ def test_the_plan_of_a_push_changes_nothing(shop: Clone) -> None:
     assert "nothing was changed" in said
     assert shop.body() == "hello 1\n"
     assert shop.remote() == before
+
+
+def test_locks_that_a_killed_git_left_stop_no_push(shop: Clone) -> None:
+    shop.push()
+    repository = shop.state / "repo.git"
+    for name in ("refs/heads/main", "refs/gear/releases/2", "refs/gear/log", "HEAD", "config"):
+        lock = repository / f"{name}.lock"
+        lock.touch()
+        os.utime(lock, (time.time() - 60, time.time() - 60))
+    commit = shop.version("2")
+    shop.push()
+    assert shop.body() == "hello 2\n"
+    assert shop.remote() == commit
+    shop.host.create("shop")  # which writes the repository's settings
 
 
 def test_making_a_host_and_an_app_again_changes_nothing(host: HostFolder) -> None:
