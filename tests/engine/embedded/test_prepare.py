@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from geartrain.app.model import Build, Image, Mount, MountKind, Role, Service
 from geartrain.app.policy import Embedded, ServicePolicy
 from geartrain.engine.embedded.localize import localize
 from geartrain.engine.embedded.python import Prepared, prepare
-from geartrain.engine.embedded.venv import MARKER, sweep, uv_environment
+from geartrain.engine.embedded.venv import MARKER, USERS, sweep, uv_environment
 from geartrain.errors import GearError, InvalidError
 from geartrain.load.dockerfile import read
 
@@ -448,7 +451,33 @@ def test_environments_out_of_use_are_swept(box: Box) -> None:
     assert second is not None
     assert first != second
     os.utime(first / MARKER, (0, 0))
-    assert sweep(box.envs, {first}, unused=60) == ()
-    assert sweep(box.envs, (), unused=60) == (first,)
+    assert sweep(box.envs, unused=60) == (), "its release is kept, however long it has run"
+    box.checkout.rename(box.root / "elsewhere")
+    assert sweep(box.envs, unused=60) == (first,)
     assert not first.exists()
     assert second.exists()
+
+
+def test_an_environment_that_is_asked_for_while_it_is_swept_is_whole(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile = f'{FROM}CMD ["python", "-V"]'
+    made = box.prepare(dockerfile).venv
+    assert made is not None
+    (made / USERS).rename(made / "none")
+    os.utime(made / MARKER, (0, 0))
+    removes = threading.Event()
+    real = shutil.rmtree
+
+    def slowly(path: Path, **rest: Any) -> None:
+        removes.set()
+        time.sleep(0.2)
+        real(path, **rest)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    sweeping = threading.Thread(target=sweep, args=(box.envs,), kwargs={"unused": 60})
+    sweeping.start()
+    assert removes.wait(10)
+    ready = box.prepare(dockerfile)
+    sweeping.join()
+    assert output(ready).startswith("Python")

@@ -104,7 +104,7 @@ class EmbeddedEngine:
         self._releases.build(self._values.filled(release), self.observe().instances, say)
 
     def sweep(self) -> None:
-        """Remove Python environments that no release has asked for in a month, and old secrets."""
+        """Remove Python environments that no kept release has, nor had lately, and old secrets."""
         self._releases.sweep({one.id.release for one in self.observe().instances})
 
     # -- data services ------------------------------------------------------
