@@ -38,3 +38,44 @@ def test_a_host_made_anew_does_not_take_over_the_data_of_a_deleted_one(
     (second / "postgres").mkdir()
     shutil.rmtree(project / ".gear")
     assert made() not in (first, second)
+
+
+def test_data_that_was_deleted_in_part_is_not_taken_for_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path)
+    host.create()
+    volumes = [host.data / name for name in ("postgres", "uploads")]
+    for volume in volumes:
+        (volume / "data").mkdir(parents=True)
+        for name in ("PG_VERSION", "base"):
+            (volume / "data" / name).write_text("here")
+
+    class KilledError(BaseException):
+        """The command was killed."""
+
+    def cut_off(path: Path) -> None:
+        next(one for one in sorted(path.rglob("*")) if one.is_file()).unlink()
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", cut_off)
+        with pytest.raises(KilledError):
+            host.erase()
+    for volume in volumes:
+        assert not volume.exists() or len(list((volume / "data").iterdir())) == 2
+    host.erase()
+    assert list(host.data.iterdir()) == []
+
+
+def test_a_link_to_data_that_is_gone_is_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts, "SYSTEM_DATA", tmp_path / "local")
+    monkeypatch.setattr(hosts, "data_user", lambda: 65534)
+    monkeypatch.setattr(hosts, "reachable", lambda *_: False)
+    host = Host(tmp_path)
+    host.create()
+    host.data.resolve().rmdir()
+    host.create()
+    assert host.data.is_dir()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -228,8 +227,7 @@ class EmbeddedEngine:
 
     def erase(self) -> None:
         """Delete the app's data, after `down`."""
-        for path in self._host.data.resolve().iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self._host.erase()
 
     # -- the edge -----------------------------------------------------------
 

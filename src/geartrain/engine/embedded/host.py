@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from geartrain.errors import Exit, GearError
 
 SYSTEM_DATA = Path("/var/lib/geartrain/local")
 SYSTEM_BINARIES = Path("/var/lib/geartrain/bin")
+GONE = ".deleted"  # among the data: what is being deleted
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
@@ -111,6 +113,7 @@ class Host(Home):
         if user is None or reachable(self.folder, user):
             self.data.mkdir(exist_ok=True)
             return
+        self.data.unlink(missing_ok=True)  # a link to what is gone
         # Another user runs the data services and cannot enter this folder (/root, say).
         key = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
         place = SYSTEM_DATA / f"{self.project.name[:24]}-{key}"
@@ -121,6 +124,19 @@ class Host(Home):
             place = SYSTEM_DATA / f"{self.project.name[:24]}-{key}-{number}"
         place.mkdir(parents=True, exist_ok=True)
         self.data.symlink_to(place)
+
+    def erase(self) -> None:
+        """Delete the data; whoever is killed meanwhile leaves no part of a database to be run."""
+        real = self.data.resolve()
+        gone = real / GONE
+        if gone.exists():
+            shutil.rmtree(gone)  # a killed command left it
+        gone.mkdir(mode=0o700)
+        for path in real.iterdir():
+            if path != gone:
+                path.rename(gone / path.name)
+        durable.sync_folder(real)
+        shutil.rmtree(gone)
 
     @property
     def facts(self) -> HostFacts:
