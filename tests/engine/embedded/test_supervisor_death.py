@@ -58,7 +58,8 @@ said.with_suffix(".new").rename(said)
 
 def daemon(pids: Path, first: str = "") -> str:
     """A program with a grandchild in a session of its own and with an empty environment."""
-    hidden = f"import os, signal, time; {first}open({str(pids)!r}, 'w').write(str(os.getpid())); time.sleep(100)"
+    told = f"open({str(pids)!r}, 'w').write(str(os.getpid()))"
+    hidden = f"import os, signal, time; {first}{told}; time.sleep(100)"
     return DAEMON.replace("HIDDEN", repr(hidden))
 
 
