@@ -70,7 +70,6 @@ class Host(Home):
         self.edge = self.folder / "edge"
         self.envs = self.folder / "envs"
         self.data = self.folder / "data"
-        self._facts: HostFacts | None = None
         self._turn = threading.Lock()  # data services are made at once
 
     def exists(self) -> bool:
@@ -96,7 +95,11 @@ class Host(Home):
         if self.exists() and self.data.exists():
             return
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        (self.folder / ".gitignore").write_text("*\n")
+        with durable.alone(self.folder / "create.lock"):  # two may be the first
+            self._create()
+
+    def _create(self) -> None:
+        durable.write(self.folder / ".gitignore", "*\n")
         for folder in (self.run, self.logs, self.edge, self.envs, self.releases):
             folder.mkdir(mode=0o700, exist_ok=True)
         self._create_data()
@@ -140,15 +143,11 @@ class Host(Home):
 
     @property
     def facts(self) -> HostFacts:
-        """What was decided once."""
-        if self._facts is None:
-            text = (self.folder / "host.json").read_bytes()
-            self._facts = msgspec.json.decode(text, type=HostFacts)
-        return self._facts
+        """What was decided, as it is now: `gear up --watch` is not the only one for hours."""
+        return msgspec.json.decode((self.folder / "host.json").read_bytes(), type=HostFacts)
 
     def _save(self, facts: HostFacts) -> None:
         durable.write(self.folder / "host.json", msgspec.json.format(msgspec.json.encode(facts)))
-        self._facts = facts
 
     def address_of_data(self, service: str) -> str:
         """The lasting address of a data service: clients of two releases share it."""
