@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from geartrain.app.model import App, MountKind
-from geartrain.durable import sync_folder
+from geartrain.durable import sync_folder, sync_tree
 from geartrain.release.git import Git, clear_abandoned
 from geartrain.release.nested import take_over
 
@@ -122,6 +122,7 @@ def check_out(
     git("read-tree", commit_name)
     git("checkout-index", "--all", "--force")
     index.unlink(missing_ok=True)
+    sync_tree(half)  # whoever finds the folder takes it for whole, also after a power cut
     half.rename(folder)
     sync_folder(folder.parent)
 

@@ -161,8 +161,7 @@ def _write(folder: Path, name: str, tree: Mapping[str, File]) -> None:
     for path, file in tree.items():
         (half / path).write_text(file.text)
         (half / path).chmod(file.mode)
-    for part in (half / "apps", half):
-        durable.sync_folder(part)
+    durable.sync_tree(half)
     shutil.rmtree(folder / name, ignore_errors=True)
     half.rename(folder / name)
     durable.sync_folder(folder)
