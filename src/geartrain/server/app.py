@@ -16,7 +16,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -134,10 +134,18 @@ class ServerApp:
             return {}
         return msgspec.json.decode(text, type=dict[str, str])
 
-    def set_variables(self, variables: Mapping[str, str]) -> None:
-        """Keep the variables, for its owner's eyes alone."""
-        text = msgspec.json.format(msgspec.json.encode(dict(variables)))
-        durable.write(self.folder / "variables.json", text, 0o600)
+    def change_variables(
+        self, given: Mapping[str, str], gone: Collection[str] = ()
+    ) -> dict[str, str]:
+        """Set some variables and forget others; returns all. They are its owner's alone to read.
+
+        Of two who change some at once, neither takes back what the other did.
+        """
+        with durable.alone(self.folder / "variables.lock"):
+            known = {k: v for k, v in {**self.variables(), **given}.items() if k not in gone}
+            text = msgspec.json.format(msgspec.json.encode(known))
+            durable.write(self.folder / "variables.json", text, 0o600)
+        return known
 
     def values(self, home: Home) -> Values:
         """The machine's variables for an engine, the app's own, and the secrets of its releases.
