@@ -1,14 +1,19 @@
-"""What two operators do to a host in the same moment, and what a killed command leaves to the next."""
+"""What two operators do in the same moment, and what a killed command leaves to the next."""
 
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from geartrain.cli.app import app_env
-from tests.server.pushing import HostFolder
+from geartrain.cli.moves import destroy
+from geartrain.engine.home import Home
+from tests.server.pushing import GEAR, Clone, HostFolder
 
 
 def test_of_two_who_set_a_variable_neither_takes_back_the_other_s(
@@ -28,3 +33,64 @@ def test_of_two_who_set_a_variable_neither_takes_back_the_other_s(
     monkeypatch.undo()
     assert host.gear("app", "env", "shop").out.split() == ["KEY", "OTHER"]
     assert host.gear("app", "env", "shop", "--unset", "OTHER").out.split() == ["KEY"]
+
+
+def test_of_two_who_make_an_app_both_are_told_its_remote(host: HostFolder) -> None:
+    made = [
+        subprocess.Popen(
+            [*GEAR, "app", "create", "shop"], env=host.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    said = [one.communicate(timeout=60)[0] for one in made]
+    assert [one.returncode for one in made] == [0] * 4, said
+
+
+@pytest.mark.parametrize("words", [(), ("--data",)])
+def test_an_app_that_was_destroyed_in_part_is_made_anew(
+    shop: Clone, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    shop.push()
+
+    class KilledError(BaseException):
+        """The command was killed."""
+
+    def cut_off(path: Path, **_: object) -> None:
+        if list(path.rglob("HEAD")):
+            for one in path.rglob("objects"):
+                real(one)
+            raise KilledError
+        real(path, ignore_errors=True)
+
+    real = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", cut_off)
+    with pytest.raises(KilledError):
+        destroy.main(
+            ["shop", "--yes", *words, "--host-dir", str(shop.host.folder)], standalone_mode=False
+        )
+    monkeypatch.undo()
+    assert shop.host.gear("app", "list", "--json").json() == []
+    shop.host.create("shop")
+    shop.host.gear("app", "env", "shop", f"EDGE_PORT={shop.port}", "STOP_GRACE=2s")
+    shop.push()
+    assert shop.body() == "hello 1\n"
+    shop.host.gear("destroy", "shop", "--data", "--yes")
+    assert [one.name for one in (shop.host.folder / "apps").iterdir()] == []
+
+
+def test_who_waits_for_an_app_that_is_destroyed_makes_no_part_of_it(shop: Clone) -> None:
+    shop.push()
+    home = Home(shop.folder, shop.state)
+    with home.lock("a test"):
+        waiting = subprocess.Popen(
+            [*GEAR, "scale", "web=2", "--app", "shop"], env=shop.host.environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert waiting.stderr is not None
+        assert "waiting for a test" in waiting.stderr.readline()
+        (shop.state / "app.json").rename(shop.host.folder / "app.json")
+        (shop.state / "repo.git").rename(shop.host.folder / "repo.git")
+    said = waiting.communicate(timeout=60)[1]
+    assert "there is no app 'shop'" in said
+    assert not (shop.state / "repo.git").exists()

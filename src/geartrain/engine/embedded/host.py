@@ -19,7 +19,7 @@ import os
 import pwd
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,15 +92,16 @@ class Host(Home):
 
     def create(self) -> None:
         """Make what is missing of it."""
-        if self.exists() and self.data.exists():
+        folders = (self.run, self.logs, self.edge, self.envs, self.releases)
+        if self.exists() and all(folder.exists() for folder in (self.data, *folders)):
             return
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         with durable.alone(self.folder / "create.lock"):  # two may be the first
-            self._create()
+            self._create(folders)
 
-    def _create(self) -> None:
+    def _create(self, folders: Iterable[Path]) -> None:
         durable.write(self.folder / ".gitignore", "*\n")
-        for folder in (self.run, self.logs, self.edge, self.envs, self.releases):
+        for folder in folders:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._create_data()
         if not self.exists():
