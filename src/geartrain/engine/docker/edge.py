@@ -83,7 +83,8 @@ def current(host: DockerHost) -> str:
 def claims(host: DockerHost) -> dict[str, Claim]:
     """What each app claims in the generation that nginx would read."""
     found = {}
-    for path in sorted((host.edge / "current" / "apps").glob("*.json")):
+    # By the generation's own name: another app's switch may move the link meanwhile.
+    for path in sorted((host.edge / "current").resolve().glob("apps/*.json")):
         found[path.stem] = msgspec.json.decode(path.read_bytes(), type=Claim)
     return found
 
