@@ -244,6 +244,22 @@ def test_the_project_itself_is_importable_and_its_scripts_run(box: Box, tmp_path
     assert not list(shared.glob("lib/*/site-packages/mine"))
 
 
+@pytest.mark.parametrize("backend", ["backend", "hatchling.build"])
+def test_what_runs_is_not_made_anew_for_a_second_command(
+    box: Box, tmp_path: Path, backend: str
+) -> None:
+    environ = wheels(tmp_path, "aa")
+    project = package(box.checkout, "mine", needs="'aa'") / "pyproject.toml"
+    project.write_text(project.read_text().replace("= 'backend'", f"= '{backend}'"))
+    dockerfile = f'{FROM}COPY . .\nRUN pip install .\nCMD ["mine-run"]'
+    made = []
+    for _ in range(2):
+        assert output(box.prepare(dockerfile, environ)) == "mine ran"
+        files = {path: path.stat() for path in (box.root / "release").rglob("*")}
+        made.append({path: (one.st_ino, one.st_mtime_ns) for path, one in files.items()})
+    assert made[0] == made[1] != {}
+
+
 def test_paths_of_the_image_lead_to_the_checkout(box: Box) -> None:
     box.write(
         **{
