@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -77,3 +78,17 @@ def test_a_link_where_it_writes_first_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         durable.write(tmp_path / "file", "new")
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("able", [True, False], ids=["in one step", "on an older system"])
+def test_two_folders_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    if not able:
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "says").write_text(name)
+    durable.exchange(tmp_path / "a", tmp_path / "b")
+    assert [(tmp_path / name / "says").read_text() for name in ("a", "b")] == ["b", "a"]
+    assert {one.name for one in tmp_path.iterdir()} == {"a", "b"}
