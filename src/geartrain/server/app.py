@@ -78,9 +78,11 @@ class ServerApp:
         self.repository = self.folder / "repo.git"
         self.incoming = self.folder / "incoming"
         self.untracked = self.folder / "files"
-        if not (self.folder / "app.json").exists():
-            raise _no_app(host, name)
-        self.facts = msgspec.json.decode((self.folder / "app.json").read_bytes(), type=AppFacts)
+        try:
+            text = (self.folder / "app.json").read_bytes()
+        except FileNotFoundError:
+            raise _no_app(host, name) from None
+        self.facts = msgspec.json.decode(text, type=AppFacts)
 
     def exists(self) -> bool:
         """False once it was destroyed."""
