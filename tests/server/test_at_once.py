@@ -12,7 +12,9 @@ import pytest
 
 from geartrain.cli.app import app_env
 from geartrain.cli.moves import destroy
+from geartrain.cli.tls import tls_settings
 from geartrain.engine.home import Home
+from geartrain.server import certificates
 from tests.server.pushing import GEAR, Clone, HostFolder
 
 
@@ -94,3 +96,27 @@ def test_who_waits_for_an_app_that_is_destroyed_makes_no_part_of_it(shop: Clone)
     said = waiting.communicate(timeout=60)[1]
     assert "there is no app 'shop'" in said
     assert not (shop.state / "repo.git").exists()
+
+
+def test_a_port_that_was_decided_is_served_by_the_same_command_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = HostFolder(tmp_path / "host")
+    host.gear("host", "init", "--engine", "docker")
+    served: list[object] = []
+
+    class KilledError(BaseException):
+        """The command was killed."""
+
+    def cut_off(app: object, _: str) -> None:
+        served.append(app)
+        if len(served) == 1:
+            raise KilledError
+
+    monkeypatch.setattr(certificates, "live", lambda _: [("shop", None)])
+    monkeypatch.setattr(certificates, "bring_about", cut_off)
+    words = ["--port", "8443", "--host-dir", str(host.folder)]
+    with pytest.raises(KilledError):
+        tls_settings.main(words, standalone_mode=False)
+    tls_settings.main(words, standalone_mode=False)
+    assert served == ["shop", "shop"]
