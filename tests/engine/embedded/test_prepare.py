@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -497,3 +498,35 @@ def test_an_environment_that_is_asked_for_while_it_is_swept_is_whole(
     ready = box.prepare(dockerfile)
     sweeping.join()
     assert output(ready).startswith("Python")
+
+
+def test_a_build_whose_command_was_killed_is_waited_for(box: Box, tmp_path: Path) -> None:
+    """Its uv goes on by itself; another app's command does not know of it."""
+    dockerfile = f'{FROM}CMD ["python", "-V"]'
+    service = Service(name="b", role=Role.WEB, build=Build(context="."), built=read(dockerfile))
+    uv, begun = tmp_path / "uv", tmp_path / "begun"
+    uv.write_text(
+        '#!/bin/sh\nfor last; do :; done\nmkdir -p "$last"\n'
+        f'touch {begun}\nsleep 1\nmkdir -p "$last"\ntouch "$last/late"\n'
+    )
+    uv.chmod(0o755)
+    child = os.fork()
+    if not child:
+        try:
+            prepare(
+                service, box.checkout, box.envs, uv, target=tmp_path / "other",
+                report=lambda _: None,
+            )  # fmt: skip
+        finally:
+            os._exit(0)
+    end = time.monotonic() + 30
+    while not begun.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    ready = box.prepare(dockerfile)
+    time.sleep(1.0)  # in which the other would have written
+    assert ready.venv is not None
+    assert not (ready.venv / "late").exists()
+    assert output(ready).startswith("Python")
+    assert [line for line in box.said if "waiting for another build" in line]

@@ -82,11 +82,12 @@ def ensure(
     """
     folder = envs / key(source, interpreter)
     envs.mkdir(parents=True, exist_ok=True)
-    with _alone(envs / f"{folder.name}.lock", report, where):
+    with _alone(envs / f"{folder.name}.lock", report, where) as held:
         if not _complete(folder):
             shutil.rmtree(folder, ignore_errors=True)
             try:
-                _make(folder, source, interpreter, uv, uv_environment(environ), report, where)
+                env = uv_environment(environ)
+                _make(folder, source, interpreter, uv, env, report, where, held)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -154,7 +155,7 @@ def _complete(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[None]:
+def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[int]:
     import fcntl
 
     handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -164,7 +165,7 @@ def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[No
         except BlockingIOError:
             report(f"{where}: waiting for another build of the same packages")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -177,6 +178,7 @@ def _make(
     env: dict[str, str],
     report: Callable[[str], None],
     where: str,
+    held: int,
 ) -> None:
     if not source.empty:
         report(f"{where}: installing the packages of {source.label}")
@@ -184,7 +186,8 @@ def _make(
 
     def step(*words: str) -> None:
         try:
-            run([uv, *words], env=env, cwd=source.folder, timeout=TIMEOUT)
+            # Should this process be killed, nobody works in the folder while uv still does.
+            run([uv, *words], env=env, cwd=source.folder, timeout=TIMEOUT, held=[held])
         except CommandError as error:
             raise failed(error, source.label, interpreter, where) from error
 
