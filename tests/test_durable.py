@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_a_killed_writer_leaves_the_old_text_or_the_new_one(tmp_path: Path) -> N
     assert seen == {"a", "b"}
     durable.write(path, "whole")
     assert path.read_text() == "whole"
+
+
+def test_two_threads_that_write_one_file_leave_what_one_of_them_said(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def say(text: str) -> None:
+        for _ in range(200):
+            durable.write(path, text)
+            assert path.read_text() in TEXTS
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(say, text) for text in TEXTS]:
+            done.result()
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ def write(path: Path, text: str | bytes, mode: int = 0o644, owner: int | None = 
         owner: numeric user that owns it; default this process's own.
     """
     data = text.encode() if isinstance(text, str) else text
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # A thread's number is no other's, nor another process's (gettid(2)).
+    fresh = path.with_name(f".{path.name}.{threading.get_native_id()}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
