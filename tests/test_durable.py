@@ -107,3 +107,16 @@ def test_two_folders_change_places(
     durable.exchange(tmp_path / "a", tmp_path / "b")
     assert [(tmp_path / name / "says").read_text() for name in ("a", "b")] == ["b", "a"]
     assert {one.name for one in tmp_path.iterdir()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("many", [0, 100], ids=["the whole file system", "one by one"])
+def test_a_whole_tree_is_written_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(durable, "MANY", many)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "file").write_text("x")
+    (tmp_path / "deep" / "link").symlink_to("nowhere")
+    durable.sync_tree(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        durable.sync_system(tmp_path / "nowhere")
