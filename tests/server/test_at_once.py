@@ -81,6 +81,14 @@ def test_an_app_that_was_destroyed_in_part_is_made_anew(
     assert [one.name for one in (shop.host.folder / "apps").iterdir()] == []
 
 
+def test_an_app_whose_settings_were_lost_is_made_again_with_all_that_is_there(shop: Clone) -> None:
+    shop.push()
+    (shop.state / "app.json").unlink()
+    shop.host.create("shop")
+    assert shop.host.gear("status", "--json").json()[0]["state"] == "ok"
+    assert shop.remote() == shop.head()
+
+
 def test_who_waits_for_an_app_that_is_destroyed_makes_no_part_of_it(shop: Clone) -> None:
     shop.push()
     home = Home(shop.folder, shop.state)

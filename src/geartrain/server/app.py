@@ -46,6 +46,7 @@ BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 MEGABYTE = 2**20
 # What outlives an app, unless somebody asks to delete its data.
 KEPT = ("data", "files", "credentials.json", "variables.json", "host.json")
+DESTROYED = "destroyed"  # a file beside what is to be deleted
 # What instances and builds need of the machine is decided by each engine; never Git's own state.
 _LEFT_OUT = ("GIT_", "GEAR_", "SSH_")
 
@@ -234,8 +235,8 @@ def create(host: ServerHost, name: str, facts: AppFacts) -> ServerApp:
     check_branch(facts.branch)
     folder = host.apps / name
     with _alone(host):
-        if not (folder / "app.json").exists():
-            _clear(host, name, KEPT)  # what was left when one of that name was destroyed, or made
+        if (folder / DESTROYED).exists() and not (folder / "app.json").exists():
+            _clear(host, name, KEPT)  # whoever destroyed one of that name was killed
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         place, size = folder / "repo.git", facts.most_megabytes
         repository.create(place, facts.branch, size, host.folder, name)
@@ -248,6 +249,7 @@ def create(host: ServerHost, name: str, facts: AppFacts) -> ServerApp:
 
 def forget(app: ServerApp) -> None:
     """Have nobody take a stopped app for one any more. The caller holds its lock."""
+    durable.write(app.folder / DESTROYED, "")
     (app.folder / "app.json").unlink(missing_ok=True)
     durable.sync_folder(app.folder)
 
@@ -279,7 +281,8 @@ def _clear(host: ServerHost, name: str, kept: Collection[str]) -> None:
     if not folder.exists():
         return
     gone = Path(tempfile.mkdtemp(dir=host.apps, prefix=f".{name}.gone."))
-    for path in [one for one in folder.iterdir() if one.name not in kept] if kept else [folder]:
+    parts = [one for one in folder.iterdir() if one.name not in kept] if kept else [folder]
+    for path in sorted(parts, key=lambda one: one.name == DESTROYED):  # that one last
         path.rename(gone / path.name)
     durable.sync_folder(host.apps)
     shutil.rmtree(gone)
