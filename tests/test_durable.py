@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,20 @@ def test_a_killed_writer_leaves_the_old_text_or_the_new_one(tmp_path: Path) -> N
     assert seen == {"a", "b"}
     durable.write(path, "whole")
     assert path.read_text() == "whole"
+
+
+def test_two_threads_that_write_one_file_leave_what_one_of_them_said(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def say(text: str) -> None:
+        for _ in range(200):
+            durable.write(path, text)
+            assert path.read_text() in TEXTS
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(say, text) for text in TEXTS]:
+            done.result()
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
@@ -77,3 +93,30 @@ def test_a_link_where_it_writes_first_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
         durable.write(tmp_path / "file", "new")
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("able", [True, False], ids=["in one step", "on an older system"])
+def test_two_folders_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool
+) -> None:
+    if not able:
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "says").write_text(name)
+    durable.exchange(tmp_path / "a", tmp_path / "b")
+    assert [(tmp_path / name / "says").read_text() for name in ("a", "b")] == ["b", "a"]
+    assert {one.name for one in tmp_path.iterdir()} == {"a", "b"}
+
+
+@pytest.mark.parametrize("many", [0, 100], ids=["the whole file system", "one by one"])
+def test_a_whole_tree_is_written_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(durable, "MANY", many)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "file").write_text("x")
+    (tmp_path / "deep" / "link").symlink_to("nowhere")
+    durable.sync_tree(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        durable.sync_system(tmp_path / "nowhere")

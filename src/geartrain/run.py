@@ -64,6 +64,7 @@ def run(
     timeout: float = 60.0,
     check: bool = True,
     user: int | None = None,
+    held: Sequence[int] = (),
 ) -> Completed:
     """Run a program to its end and return what it said.
 
@@ -75,6 +76,8 @@ def run(
         timeout: seconds after which it is killed.
         check: raise `CommandError` when it fails.
         user: numeric user to run as (only as root).
+        held: descriptors of locks that it holds, too: one that outlives this process goes on
+            holding them.
 
     Raises:
         CommandError: it failed and `check` is set, or it took too long.
@@ -97,6 +100,7 @@ def run(
                 user=user,
                 group=user,
                 extra_groups=None if user is None else [],
+                pass_fds=held,
             )
     except FileNotFoundError as error:
         raise _absent(words) from error

@@ -6,6 +6,7 @@ import datetime
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,16 @@ def test_nobody_else_reads_the_keys(tmp_path: Path) -> None:
     authority.ensure(tmp_path / "tls", NAMES, tmp_path / "ca")
     for file in ("tls/key.pem", "ca/ca-key.pem"):
         assert (tmp_path / file).stat().st_mode & 0o777 == 0o600
+
+
+def test_projects_that_want_the_authority_first_at_once_share_it(tmp_path: Path) -> None:
+    together = threading.Barrier(6)
+
+    def want(number: int) -> None:
+        together.wait()
+        authority.ensure(tmp_path / str(number), NAMES, tmp_path / "ca")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(want, range(6)))
+    trusted = tmp_path / "ca/ca.pem"
+    assert {handshake(tmp_path / str(n), trusted, "shop.test") for n in range(6)} == {"shop.test"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,16 @@ def test_no_room(usual: Path, host: Path) -> None:
         memory.write(folder / "large", "x" * 128 * KB)
     assert "df -h" in caught.value.remedy
     assert [path.name for path in folder.iterdir()] == ["small"], "and no half of it"
+
+
+def test_an_app_that_goes_takes_nothing_from_one_that_comes(usual: Path, host: Path) -> None:
+    def come_and_go(name: str) -> None:
+        app = Memory(host, name)
+        for _ in range(300):
+            folder = app.folder("releases/1")
+            assert folder
+            app.forget()
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(come_and_go, name) for name in ("shop", "blog", "wiki")]:
+            done.result()

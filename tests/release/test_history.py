@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from geartrain.errors import Exit, GearError
-from geartrain.release.git import Git
+from geartrain.release.git import Git, create
 from geartrain.release.history import LOG, Desired, History
 
 
@@ -134,3 +135,18 @@ def test_a_damaged_history_is_not_taken_for_an_empty_one(repository: Path) -> No
     with pytest.raises(GearError, match="the history cannot be read") as caught:
         History(repository).desired()
     assert "fsck" in caught.value.remedy
+
+
+def test_who_reads_it_while_it_is_made_the_first_time_waits(tmp_path: Path) -> None:
+    folder = tmp_path / "host" / "repo.git"
+    together = threading.Barrier(6)
+
+    def look(_: int) -> Desired:
+        together.wait()
+        create(folder)
+        return History(folder).desired()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(look, range(6))) == [Desired()] * 6
+    History(folder).append(Desired(live=1, last=1), "release 1 is live")
+    assert History(folder).desired().live == 1

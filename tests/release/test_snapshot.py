@@ -222,6 +222,31 @@ def test_any_files_come_back_as_they_were(
     }
 
 
+def test_the_disk_has_a_checkout_before_anybody_finds_it(
+    repository: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("app.py", "deep/er/x", "run.sh"):
+        put(project / name)
+    (project / "link").symlink_to("nowhere")
+    synced: set[int] = set()
+    real, rename = os.fsync, Path.rename
+
+    def note(fd: int) -> None:
+        synced.add(os.fstat(fd).st_ino)
+        real(fd)
+
+    def look(path: Path, target: Path) -> Path:
+        if target.name == "out":
+            there = [path, *path.rglob("*")]
+            missed = [one.name for one in there if one.lstat().st_ino not in synced]
+            assert missed == ["link"]
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(Path, "rename", look)
+    checked_out(repository, project, tmp_path / "out")
+
+
 def test_a_checkout_is_all_or_nothing(repository: Path, project: Path, tmp_path: Path) -> None:
     for number in range(400):
         put(project / f"f{number}", str(number) * 100)

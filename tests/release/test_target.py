@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,27 @@ def test_pruning_goes_on_where_a_crash_ended_it(host: Choosing) -> None:
         host.repository, host.releases, keep={7}, proven=set(range(1, 8)), count=5
     ) == (1, 2)
     assert kept(host) == {3, 4, 5, 6, 7}
+
+
+def test_nobody_goes_back_to_a_release_that_was_deleted_in_part(
+    host: Choosing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        source = host.releases / str(host.live(number).number) / "src"
+        source.mkdir()
+        (source / "app.py").write_text("print()")
+
+    class KilledError(BaseException):
+        """The command was killed."""
+
+    def cut_off(path: Path, **_: object) -> None:
+        (path / "src" / "app.py").unlink()
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", cut_off)
+        with pytest.raises(KilledError):
+            pruned(host, {3}, count=2)
+    assert [one.number for one in target.kept(host.releases)] == [2, 3]
+    assert pruned(host, {3}, count=2) == (1,)
+    assert not (host.releases / "1").exists()

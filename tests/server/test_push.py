@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from pathlib import Path
 
-from tests.server.pushing import Clone, HostFolder
+from tests.server.pushing import Clone, HostFolder, clone_of
 
 
 def test_from_an_empty_host_to_live_and_on(shop: Clone) -> None:
@@ -60,6 +63,35 @@ def test_the_plan_of_a_push_changes_nothing(shop: Clone) -> None:
     assert "nothing was changed" in said
     assert shop.body() == "hello 1\n"
     assert shop.remote() == before
+
+
+def test_locks_that_a_killed_git_left_stop_no_push(shop: Clone) -> None:
+    shop.push()
+    repository = shop.state / "repo.git"
+    for name in ("refs/heads/main", "refs/gear/releases/2", "refs/gear/log", "HEAD", "config"):
+        lock = repository / f"{name}.lock"
+        lock.touch()
+        os.utime(lock, (time.time() - 60, time.time() - 60))
+    commit = shop.version("2")
+    shop.push()
+    assert shop.body() == "hello 2\n"
+    assert shop.remote() == commit
+    shop.host.create("shop")  # which writes the repository's settings
+
+
+def test_what_has_run_for_long_keeps_its_packages_whatever_is_pushed(
+    shop: Clone, tmp_path: Path
+) -> None:
+    shop.push()
+    dockerfile = "FROM python\nWORKDIR /code\nCOPY . .\nRUN pip install --pre -i x\n"
+    for clone, command in ((clone_of(shop.host, "other", tmp_path), "app.py"), (shop, "no.py")):
+        for marker in (shop.host.folder / "envs").glob("*/geartrain-complete"):
+            os.utime(marker, (0, 0))  # nobody has asked for them since
+        clone.write("Dockerfile", f'{dockerfile}CMD ["python", "{command}"]\n')
+        clone.commit()
+        clone.push(code=1 if clone is shop else 0)
+        shop.gear("restart", "web")
+        assert shop.body() == "hello 1\n"
 
 
 def test_making_a_host_and_an_app_again_changes_nothing(host: HostFolder) -> None:

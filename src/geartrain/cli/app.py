@@ -111,18 +111,15 @@ def app_env(
       gear app env shop STRIPE_KEY < key.txt
     """
     one = ServerApp(ServerHost(hosts.place(host_dir, os.environ)), name)
-    known = one.variables()
+    given = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not key.isidentifier() or not key.isascii():
             raise InvalidError(f"{key!r} is not the name of a variable")
         if not equals:
             value = click.prompt(key, hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
-        known[key] = value.rstrip("\n")
-    for key in unset:
-        known.pop(key, None)
-    if assignments or unset:
-        one.set_variables(known)
+        given[key] = value.rstrip("\n")
+    known = one.change_variables(given, unset) if given or unset else one.variables()
     if as_json:
         print_json(sorted(known))
         return

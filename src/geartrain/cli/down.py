@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
@@ -75,9 +74,8 @@ def _stop(found: Place) -> bool:
 
 def _delete(host: Host) -> None:
     real = host.data.resolve()
-    for path in real.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    host.erase()
     if host.data.is_symlink():  # outside of the project nobody would look for what is left
-        real.rmdir()
         host.data.unlink()
+        real.rmdir()
     note(f"deleted the data in {real}")

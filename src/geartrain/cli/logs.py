@@ -140,7 +140,7 @@ def _kept(folder: Path, services: Iterable[str], start: str, tail: int) -> list[
         lines: list[str] = []
         rotated = sorted(folder.glob(f"{service}.log.*"), key=lambda p: -int(p.suffix[1:]))
         for path in (*rotated, folder / f"{service}.log"):
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError):  # it may be moved aside meanwhile
                 # Not splitlines: a program's form feed or U+2028 ends no line.
                 lines += filter(None, path.read_bytes().decode(errors="replace").split("\n"))
         if start:

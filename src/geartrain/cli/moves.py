@@ -203,8 +203,7 @@ def destroy(name: str, data: bool, yes: bool, host_dir: Path | None, as_json: bo
         apps.forget(app)
         jobs.end(app)
     with app.watching(), home.lock("`gear destroy`", note):  # whoever watches it sees it first
-        if not app.exists():  # nobody has made one of that name meanwhile
-            apps.delete(app, data=data)
+        apps.delete(app, data=data)
     if as_json:
         print_json({"app": name, "data": data})
     else:

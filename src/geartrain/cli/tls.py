@@ -142,7 +142,7 @@ def tls_settings(
     wanted = replace(known, **{key: value for key, value in said.items() if value is not None})
     if wanted != known:
         host.certificates.decide(wanted)
-    if wanted.port != known.port:
+    if port is not None:  # also when it was decided by a command that was killed before this
         for app, _ in certificates.live(host):
             certificates.bring_about(app, caller.name())
     if as_json:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,25 +19,43 @@ from geartrain.engine.giving_way import pass_on
 
 # One that does no harm to a process that does not wait for it yet: it has yet to look at all.
 WAKE = signal.SIGURG
+AGAIN = 0.001  # seconds
 
 
 def take(lock: Path) -> int | None:
-    """The descriptor of a lock, or None while another process has it."""
-    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
+    """The descriptor of a lock, or None while another process has it.
+
+    Who only looks has it, too, for a moment, but not alone: that one is waited for.
+    """
+    fd = _open(lock)
+    while not _try(fd, fcntl.LOCK_EX):
+        if not _try(fd, fcntl.LOCK_SH):
+            os.close(fd)
+            return None
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        time.sleep(AGAIN)
     return fd
 
 
 def held(lock: Path) -> bool:
     """Whether a process holds a lock."""
-    if (fd := take(lock)) is None:
-        return True
-    os.close(fd)
-    return False
+    fd = _open(lock)
+    try:
+        return not _try(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
+def _open(lock: Path) -> int:
+    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _try(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def pid(lock: Path) -> int:
@@ -89,8 +108,8 @@ def start(
             env=env,
             pass_fds=[] if lock is None else [lock],
         )
-    pass_on(started.pid)
     started.returncode = 0  # it outlives this process on purpose
-    if lock is not None:
+    if lock is not None:  # before anything that takes a while: it may have to be woken
         os.pwrite(lock, f"{started.pid}\n".encode(), 0)
+    pass_on(started.pid)
     return started.pid

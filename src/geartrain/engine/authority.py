@@ -75,6 +75,14 @@ def describe(folder: Path) -> tuple[str, float]:
 
 
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    if found := _known(folder):
+        return found
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with durable.alone(folder / "lock"):  # two projects may want it first
+        return _known(folder) or _make(folder)
+
+
+def _known(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
     try:
         certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
         key = serialization.load_pem_private_key((folder / "ca-key.pem").read_bytes(), None)
@@ -86,7 +94,10 @@ def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
             return certificate, key
     except (OSError, ValueError):
         pass
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return None
+
+
+def _make(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     fresh = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(f"Geartrain CA of {_whose()}", fresh, LIFETIME)
     certificate = (

@@ -26,6 +26,7 @@ FILE = "runtime"
 SYSTEM = Path("/run/geartrain")
 SHARED = Path("/dev/shm")  # noqa: S108  # a folder of this user's in it, which is looked at
 KINDS = ("tmpfs", "ramfs")
+TRIES = 100
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -52,11 +53,15 @@ class Memory:
         base = place(self._host)
         if base is None:
             return None
-        try:
-            for folder in _down(base, self._below / part):
-                _make(folder)
-        except OSError as error:
-            raise _refused(error, base) from error
+        for left in reversed(range(TRIES)):
+            try:
+                for folder in _down(base, self._below / part):
+                    _make(folder)
+                break
+            except OSError as error:
+                # Another app's last folder took the empty ones above it along.
+                if not left or not isinstance(error, FileNotFoundError):
+                    raise _refused(error, base) from error
         return base / self._below / part
 
     def there(self, part: str) -> tuple[Path, ...]:
@@ -195,7 +200,7 @@ def _down(base: Path, below: Path) -> Iterator[Path]:
 def _make(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    _own(folder)
+    _refuse(folder, _what_is_wrong(folder.lstat()))
 
 
 def _is_mine(folder: Path) -> bool:
@@ -222,6 +227,10 @@ def _own(folder: Path) -> None:
         wrong = _what_is_wrong(folder.lstat())
     except FileNotFoundError:
         wrong = "is not there"
+    _refuse(folder, wrong)
+
+
+def _refuse(folder: Path, wrong: str) -> None:
     if wrong:
         raise GearError(
             f"{folder} {wrong}, and secrets are to be written there",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from geartrain import run as gateway
-from geartrain.durable import sync_folder
+from geartrain.durable import alone, sync_folder
 
 _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -33,6 +35,7 @@ _SETTINGS = (
 )  # fmt: skip
 
 
+LOCK_HELD = 1.0  # seconds
 OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -116,9 +119,24 @@ def create(folder: Path) -> None:
     """Make the repository if it is not there: all of it, or, killed meanwhile, none."""
     if (folder / "HEAD").exists():
         return
-    half = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(half, ignore_errors=True)
-    half.parent.mkdir(parents=True, exist_ok=True)
-    Git(half)("init", "--quiet", "--bare", "--template=", half)
-    half.rename(folder)
-    sync_folder(folder.parent)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Whoever only reads the history comes here, too, and holds no lock.
+    with alone(folder.with_name(f".{folder.name}.lock")):
+        if (folder / "HEAD").exists():
+            return
+        half = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(half, ignore_errors=True)
+        Git(half)("init", "--quiet", "--bare", "--template=", half)
+        half.rename(folder)
+        sync_folder(folder.parent)
+
+
+def clear_abandoned(lock: Path) -> None:
+    """Remove a lock that a killed Git left; Git itself holds one for milliseconds.
+
+    Args:
+        lock: the lock of a ref or another file in a repository, `NAME.lock`.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - lock.stat().st_mtime > LOCK_HELD:
+            lock.unlink()

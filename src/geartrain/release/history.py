@@ -17,12 +17,11 @@ from msgspec import Struct
 
 from geartrain.errors import Exit, GearError
 from geartrain.release.events import Event
-from geartrain.release.git import Git
+from geartrain.release.git import Git, clear_abandoned
 from geartrain.run import CommandError
 
 LOG = "refs/gear/log"
 NONE = "0" * 40
-LOCK_HELD = 1.0  # seconds; Git holds a ref's lock for milliseconds
 
 
 class Desired(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -137,7 +136,7 @@ class History:
         message = "\n\n".join(p for p in (what, _plain(note).strip(), "\n".join(lines)) if p)
         parents = ["-p", before] if before else []
         commit = self._git("commit-tree", tree, *parents, "-F", "-", stdin=message)
-        self._clear_abandoned_lock()
+        clear_abandoned(self._git.folder / f"{LOG}.lock")
         try:
             self._git("update-ref", "-m", what, LOG, commit, before or NONE)
         except CommandError as error:
@@ -147,13 +146,6 @@ class History:
                 code=Exit.BUSY,
             ) from error
         self._read = commit
-
-    def _clear_abandoned_lock(self) -> None:
-        """Remove a lock that a killed Git left."""
-        lock = self._git.folder / f"{LOG}.lock"
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - lock.stat().st_mtime > LOCK_HELD:
-                lock.unlink()
 
 
 def _plain(text: str) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from geartrain.app.model import App, MountKind
-from geartrain.durable import sync_folder
-from geartrain.release.git import Git
+from geartrain.durable import sync_folder, sync_tree
+from geartrain.release.git import Git, clear_abandoned
 from geartrain.release.nested import take_over
 
 EXCLUDED = """\
@@ -93,7 +93,9 @@ def commit(repository: Path, tree: str, message: str) -> str:
 
 def keep(repository: Path, number: int, commit_name: str) -> None:
     """Name a release's commit `refs/gear/releases/N`."""
-    Git(repository)("update-ref", f"refs/gear/releases/{number}", commit_name)
+    ref = f"refs/gear/releases/{number}"
+    clear_abandoned(repository / f"{ref}.lock")
+    Git(repository)("update-ref", ref, commit_name)
 
 
 def check_out(
@@ -120,6 +122,7 @@ def check_out(
     git("read-tree", commit_name)
     git("checkout-index", "--all", "--force")
     index.unlink(missing_ok=True)
+    sync_tree(half)  # whoever finds the folder takes it for whole, also after a power cut
     half.rename(folder)
     sync_folder(folder.parent)
 

@@ -129,6 +129,8 @@ def prune(
     """Delete what is superfluous. Returns the numbers (see `superfluous`)."""
     gone = superfluous(_numbers(releases), keep, proven, count)
     for number in gone:
+        # Nobody is to go back to one that is there in part.
+        (releases / str(number) / "release.json").unlink(missing_ok=True)
         # The folder last: what a crash leaves is found by it.
         git.Git(repository)("update-ref", "-d", f"refs/gear/releases/{number}", check=False)
         shutil.rmtree(releases / str(number), ignore_errors=True)

@@ -16,8 +16,9 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -43,6 +44,9 @@ from geartrain.server.secrets.opened import opened
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 MEGABYTE = 2**20
+# What outlives an app, unless somebody asks to delete its data.
+KEPT = ("data", "files", "credentials.json", "variables.json", "host.json")
+DESTROYED = "destroyed"  # a file beside what is to be deleted
 # What instances and builds need of the machine is decided by each engine; never Git's own state.
 _LEFT_OUT = ("GIT_", "GEAR_", "SSH_")
 
@@ -75,9 +79,11 @@ class ServerApp:
         self.repository = self.folder / "repo.git"
         self.incoming = self.folder / "incoming"
         self.untracked = self.folder / "files"
-        if not (self.folder / "app.json").exists():
-            raise _no_app(host, name)
-        self.facts = msgspec.json.decode((self.folder / "app.json").read_bytes(), type=AppFacts)
+        try:
+            text = (self.folder / "app.json").read_bytes()
+        except FileNotFoundError:
+            raise _no_app(host, name) from None
+        self.facts = msgspec.json.decode(text, type=AppFacts)
 
     def exists(self) -> bool:
         """False once it was destroyed."""
@@ -118,7 +124,13 @@ class ServerApp:
         engines.warm_up(self.host.facts.engine)
 
     def ledger(self, home: Home) -> DiskLedger:
-        """Its history and releases; what is written down is told to the journal too."""
+        """Its history and releases; what is written down is told to the journal too.
+
+        Raises:
+            GearError: it was destroyed meanwhile.
+        """
+        if not self.exists():
+            raise _no_app(self.host, self.name)
         return DiskLedger(home, self._told)
 
     def _told(self, event: Event) -> None:
@@ -134,10 +146,18 @@ class ServerApp:
             return {}
         return msgspec.json.decode(text, type=dict[str, str])
 
-    def set_variables(self, variables: Mapping[str, str]) -> None:
-        """Keep the variables, for its owner's eyes alone."""
-        text = msgspec.json.format(msgspec.json.encode(dict(variables)))
-        durable.write(self.folder / "variables.json", text, 0o600)
+    def change_variables(
+        self, given: Mapping[str, str], gone: Collection[str] = ()
+    ) -> dict[str, str]:
+        """Set some variables and forget others; returns all. They are its owner's alone to read.
+
+        Of two who change some at once, neither takes back what the other did.
+        """
+        with durable.alone(self.folder / "variables.lock"):
+            known = {k: v for k, v in {**self.variables(), **given}.items() if k not in gone}
+            text = msgspec.json.format(msgspec.json.encode(known))
+            durable.write(self.folder / "variables.json", text, 0o600)
+        return known
 
     def values(self, home: Home) -> Values:
         """The machine's variables for an engine, the app's own, and the secrets of its releases.
@@ -214,34 +234,58 @@ def create(host: ServerHost, name: str, facts: AppFacts) -> ServerApp:
     check_name(name)
     check_branch(facts.branch)
     folder = host.apps / name
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    repository.create(folder / "repo.git", facts.branch, facts.most_megabytes, host.folder, name)
-    durable.write(folder / "app.json", msgspec.json.format(msgspec.json.encode(facts)))
-    app = ServerApp(host, name)
-    app.untracked.mkdir(mode=0o755, exist_ok=True)
-    app.home()
+    with _alone(host):
+        if (folder / DESTROYED).exists() and not (folder / "app.json").exists():
+            _clear(host, name, KEPT)  # whoever destroyed one of that name was killed
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        place, size = folder / "repo.git", facts.most_megabytes
+        repository.create(place, facts.branch, size, host.folder, name)
+        durable.write(folder / "app.json", msgspec.json.format(msgspec.json.encode(facts)))
+        app = ServerApp(host, name)
+        app.untracked.mkdir(mode=0o755, exist_ok=True)
+        app.home()
     return app
 
 
 def forget(app: ServerApp) -> None:
     """Have nobody take a stopped app for one any more. The caller holds its lock."""
+    durable.write(app.folder / DESTROYED, "")
     (app.folder / "app.json").unlink(missing_ok=True)
     durable.sync_folder(app.folder)
 
 
 def delete(app: ServerApp, *, data: bool) -> None:
     """Delete what a forgotten app has left; its data and the passwords to it only when asked to."""
-    Memory(app.host.folder, app.name).forget()
-    kept = () if data else ("data", "files", "credentials.json", "variables.json", "host.json")
-    if data:
-        real = (app.folder / "data").resolve()
-        shutil.rmtree(real, ignore_errors=True)
-    for path in list(app.folder.iterdir()):
-        if path.name in kept:
-            continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    if data:
-        app.folder.rmdir()
+    with _alone(app.host):
+        if app.exists():  # somebody has made one of that name meanwhile
+            return
+        if data:
+            shutil.rmtree((app.folder / "data").resolve(), ignore_errors=True)
+        _clear(app.host, app.name, () if data else KEPT)
+
+
+def _alone(host: ServerHost) -> AbstractContextManager[None]:
+    """Be the only one who makes or deletes apps of a host."""
+    return durable.alone(host.folder / "apps.lock")
+
+
+def _clear(host: ServerHost, name: str, kept: Collection[str]) -> None:
+    """Delete the folder of an app that is none any more, but for what is kept.
+
+    Everything goes in one step each, so that no part of a repository is taken for one later.
+    """
+    Memory(host.folder, name).forget()
+    for left in host.apps.glob(f".{name}.gone.*"):
+        shutil.rmtree(left, ignore_errors=True)  # a killed command did not come to it
+    folder = host.apps / name
+    if not folder.exists():
+        return
+    gone = Path(tempfile.mkdtemp(dir=host.apps, prefix=f".{name}.gone."))
+    parts = [one for one in folder.iterdir() if one.name not in kept] if kept else [folder]
+    for path in sorted(parts, key=lambda one: one.name == DESTROYED):  # that one last
+        path.rename(gone / path.name)
+    durable.sync_folder(host.apps)
+    shutil.rmtree(gone)
 
 
 def _no_app(host: ServerHost, name: str) -> GearError:

@@ -7,7 +7,7 @@ import os
 import select
 from pathlib import Path
 
-from geartrain.release.git import Git
+from geartrain.release.git import Git, clear_abandoned
 from geartrain.release.history import NONE, Desired
 
 
@@ -21,6 +21,9 @@ def follow(repository: Path, ref: str, desired: Desired) -> bool:
         True when it had to move.
     """
     git = Git(repository)
+    # Also before a push: Git would refuse to move the branch when the release is live already.
+    for name in (ref, "HEAD"):
+        clear_abandoned(repository / f"{name}.lock")
     now = git.at(ref)
     if not desired.commit or now == desired.commit:
         return False

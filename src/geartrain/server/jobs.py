@@ -88,7 +88,7 @@ def at_hand(folder: Path) -> Iterator[bool]:
     except OSError:
         yield False
         return
-    if fd is None:  # somebody only looks whether this is held: it is about to be destroyed
+    if fd is None:  # somebody else starts something of it
         yield False
         return
     try:

@@ -30,6 +30,8 @@ def create(repository: Path, branch: str, megabytes: int, host: Path, name: str)
     """
     git.create(repository)
     snapshot.bare_rules(repository)
+    for file in ("HEAD", "config"):
+        git.clear_abandoned(repository / f"{file}.lock")
     run = git.Git(repository)
     run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     settings = {

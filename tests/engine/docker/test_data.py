@@ -6,10 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from geartrain.app.release import InstanceId
+from geartrain.engine.docker import postgres, unsettled
 from geartrain.errors import GearError, InvalidError
 from geartrain.render import containers
 from tests.dockerd import docker
@@ -185,6 +187,43 @@ def test_data_outlives_a_stop_of_everything(shop: tuple[Place, Shop]) -> None:
         get(place)
     made.release(made.known(made.live))
     assert json.loads(get(place))["postgres"] == rows + 1
+
+
+def test_first_contents_that_were_cut_off_are_made_anew(
+    docker_daemon: None, places: Callable[[], Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = places()
+    source = place.folder / "cut"
+    (source / "init").mkdir(parents=True)
+    (source / "init" / "1.sql").write_text("CREATE TABLE planets AS SELECT 'venus' AS name;\n")
+    (source / "docker-compose.yml").write_text(f"{INIT}    image: postgres:16\n")
+    made = Shop(place.host, source, "cut")
+    release = made.next()
+    service = release.app.services["postgres"]
+
+    class KilledError(BaseException):
+        """The push was killed."""
+
+    def cut_off(*words: Any) -> None:
+        real(*words)
+        raise KilledError
+
+    real = postgres._run_scripts
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, "_run_scripts", cut_off)
+        with pytest.raises(KilledError):
+            made.engine().ensure_data(release, service, lambda _: None)
+    engine = made.engine()
+    engine.ensure_data(release, service, lambda _: None)
+    engine.ensure_data(release, service, lambda _: None)
+    assert unsettled.services(made.home) == frozenset()
+    owner = engine.logins(release).databases["postgres"].owner
+    name = containers.container(made.home.base, InstanceId(service="postgres"))
+    database = engine.logins(release).databases["postgres"].database
+    url = f"postgresql://{owner.user}:{owner.password}@postgres/{database}"
+    assert docker("exec", name, "psql", "-XAtc", "SELECT name FROM planets", url) == "venus"
+    engine.down()
+    engine.erase()
 
 
 def test_data_is_deleted_when_asked_to_and_nothing_else(shop: tuple[Place, Shop]) -> None:

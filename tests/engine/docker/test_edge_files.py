@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -95,3 +96,36 @@ def test_the_last_one_has_its_names_to_itself_again(host: DockerHost) -> None:
     now = release(host, None, "more")
     assert not (now / "shared.conf").exists()
     assert (now / "apps" / "site.conf").read_text() == before
+
+
+def test_the_disk_has_a_generation_before_it_is_chosen(
+    host: DockerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    real = os.fsync
+
+    def note(fd: int) -> None:
+        synced.add(os.fstat(fd).st_ino)
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    made = host.edge / edge.prepare(host, "blog", plain("blog", "/", "blog.test"))
+    assert {one.name for one in made.rglob("*") if one.stat().st_ino not in synced} == set()
+
+
+def test_claims_are_of_one_generation_whoever_switches_meanwhile(
+    host: DockerHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release(host, plain("blog", "/", "blog.test"))
+    release(host, plain("shop", "/", "shop.test"))
+    real = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        monkeypatch.undo()
+        monkeypatch.setattr(edge, "_hybrid", lambda _: True)
+        release(host, None, "shop")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    assert set(edge.claims(host)) == {"blog", "shop"}
+    assert set(edge.claims(host)) == {"blog"}

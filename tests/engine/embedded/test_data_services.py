@@ -278,3 +278,29 @@ def test_a_first_start_that_was_killed_is_done_over(
     assert sql(host, known.reader, known.database, "SELECT * FROM rows") == "7\n8\n"
     engine.ensure_data(release, service, lambda _: None)
     assert sql(host, known.reader, known.database, "SELECT * FROM rows") == "7\n8\n"
+
+
+def test_data_that_was_put_there_after_a_failure_is_not_taken_for_unfinished(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = database()
+    engine, release = engine_and_release(host, service)
+    engine.ensure_data(release, service, lambda _: None)
+    known = logins(engine, release)
+    sql(host, known.owner, known.database, "CREATE TABLE rows AS SELECT 7 AS id")
+    engine.down()
+    place = postgres.folder(host, service)
+    backup = (place / "data").rename(host.folder / "backup")
+
+    def full(*_: object, **__: object) -> object:
+        raise GearError("no space left on device")
+
+    engine, release = engine_and_release(host, service)
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "run", full)
+        with pytest.raises(GearError, match="no space"):
+            engine.ensure_data(release, service, lambda _: None)
+    backup.rename(place / "data")
+    engine, release = engine_and_release(host, service)
+    engine.ensure_data(release, service, lambda _: None)
+    assert sql(host, known.reader, known.database, "SELECT * FROM rows") == "7\n"

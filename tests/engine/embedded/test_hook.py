@@ -65,6 +65,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         environ=os.environ,
         report=lambda _line: None,
         where="servers",
+        user=folder,
     )
     return env / "bin/python"
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +19,7 @@ from geartrain.app.model import Build, Image, Mount, MountKind, Role, Service
 from geartrain.app.policy import Embedded, ServicePolicy
 from geartrain.engine.embedded.localize import localize
 from geartrain.engine.embedded.python import Prepared, prepare
-from geartrain.engine.embedded.venv import MARKER, sweep, uv_environment
+from geartrain.engine.embedded.venv import MARKER, USERS, sweep, uv_environment
 from geartrain.errors import GearError, InvalidError
 from geartrain.load.dockerfile import read
 
@@ -241,6 +245,22 @@ def test_the_project_itself_is_importable_and_its_scripts_run(box: Box, tmp_path
     assert not list(shared.glob("lib/*/site-packages/mine"))
 
 
+@pytest.mark.parametrize("backend", ["backend", "hatchling.build"])
+def test_what_runs_is_not_made_anew_for_a_second_command(
+    box: Box, tmp_path: Path, backend: str
+) -> None:
+    environ = wheels(tmp_path, "aa")
+    project = package(box.checkout, "mine", needs="'aa'") / "pyproject.toml"
+    project.write_text(project.read_text().replace("= 'backend'", f"= '{backend}'"))
+    dockerfile = f'{FROM}COPY . .\nRUN pip install .\nCMD ["mine-run"]'
+    made = []
+    for _ in range(2):
+        assert output(box.prepare(dockerfile, environ)) == "mine ran"
+        files = {path: path.stat() for path in (box.root / "release").rglob("*")}
+        made.append({path: (one.st_ino, one.st_mtime_ns) for path, one in files.items()})
+    assert made[0] == made[1] != {}
+
+
 def test_paths_of_the_image_lead_to_the_checkout(box: Box) -> None:
     box.write(
         **{
@@ -448,7 +468,65 @@ def test_environments_out_of_use_are_swept(box: Box) -> None:
     assert second is not None
     assert first != second
     os.utime(first / MARKER, (0, 0))
-    assert sweep(box.envs, {first}, unused=60) == ()
-    assert sweep(box.envs, (), unused=60) == (first,)
+    assert sweep(box.envs, unused=60) == (), "its release is kept, however long it has run"
+    box.checkout.rename(box.root / "elsewhere")
+    assert sweep(box.envs, unused=60) == (first,)
     assert not first.exists()
     assert second.exists()
+
+
+def test_an_environment_that_is_asked_for_while_it_is_swept_is_whole(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dockerfile = f'{FROM}CMD ["python", "-V"]'
+    made = box.prepare(dockerfile).venv
+    assert made is not None
+    (made / USERS).rename(made / "none")
+    os.utime(made / MARKER, (0, 0))
+    removes = threading.Event()
+    real = shutil.rmtree
+
+    def slowly(path: Path, **rest: Any) -> None:
+        removes.set()
+        time.sleep(0.2)
+        real(path, **rest)
+
+    monkeypatch.setattr(shutil, "rmtree", slowly)
+    sweeping = threading.Thread(target=sweep, args=(box.envs,), kwargs={"unused": 60})
+    sweeping.start()
+    assert removes.wait(10)
+    ready = box.prepare(dockerfile)
+    sweeping.join()
+    assert output(ready).startswith("Python")
+
+
+def test_a_build_whose_command_was_killed_is_waited_for(box: Box, tmp_path: Path) -> None:
+    """Its uv goes on by itself; another app's command does not know of it."""
+    dockerfile = f'{FROM}CMD ["python", "-V"]'
+    service = Service(name="b", role=Role.WEB, build=Build(context="."), built=read(dockerfile))
+    uv, begun = tmp_path / "uv", tmp_path / "begun"
+    uv.write_text(
+        '#!/bin/sh\nfor last; do :; done\nmkdir -p "$last"\n'
+        f'touch {begun}\nsleep 1\nmkdir -p "$last"\ntouch "$last/late"\n'
+    )
+    uv.chmod(0o755)
+    child = os.fork()
+    if not child:
+        try:
+            prepare(
+                service, box.checkout, box.envs, uv, target=tmp_path / "other",
+                report=lambda _: None,
+            )  # fmt: skip
+        finally:
+            os._exit(0)
+    end = time.monotonic() + 30
+    while not begun.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    ready = box.prepare(dockerfile)
+    time.sleep(1.0)  # in which the other would have written
+    assert ready.venv is not None
+    assert not (ready.venv / "late").exists()
+    assert output(ready).startswith("Python")
+    assert [line for line in box.said if "waiting for another build" in line]

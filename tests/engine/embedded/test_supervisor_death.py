@@ -56,9 +56,10 @@ said.with_suffix(".new").rename(said)
 """
 
 
-def daemon(pids: Path) -> str:
+def daemon(pids: Path, first: str = "") -> str:
     """A program with a grandchild in a session of its own and with an empty environment."""
-    hidden = f"import os, time; open({str(pids)!r}, 'w').write(str(os.getpid())); time.sleep(100)"
+    told = f"open({str(pids)!r}, 'w').write(str(os.getpid()))"
+    hidden = f"import os, signal, time; {first}{told}; time.sleep(100)"
     return DAEMON.replace("HIDDEN", repr(hidden))
 
 
@@ -114,6 +115,20 @@ def test_a_signal_to_the_guard_is_an_orderly_end(full: tuple[Lab, list[int]], nu
     os.kill(lab.pids()[0], number)
     eventually(lambda: not alive(pids))
     nothing_is_left(lab)
+
+
+def test_a_guard_that_is_late_takes_nothing_from_the_next_one(lab: Lab, tmp_path: Path) -> None:
+    pids = tmp_path / "hidden"
+    lab.start(python("daemon.1.1", daemon(pids, "[signal.signal(n, 1) for n in (2, 15)]; ")))
+    lab.ready("daemon.1.1")
+    hidden = int(eventually(lambda: pids.exists() and pids.read_text()))
+    guard, supervisor = lab.pids()
+    os.kill(supervisor, signal.SIGKILL)
+    eventually(lambda: not alive([supervisor]))
+    works_again(lab)
+    assert alive([guard, hidden])
+    eventually(lambda: not alive([guard, hidden]))
+    assert len(lab.begin().ask("observe")["instances"]) == 1
 
 
 def test_kill_9_of_the_supervisor(full: tuple[Lab, list[int]]) -> None:

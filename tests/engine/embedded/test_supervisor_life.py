@@ -399,3 +399,23 @@ def test_a_very_deep_folder(tmp_path: Path) -> None:
 
 def test_the_socket_is_its_owner_s_alone(lab: Lab) -> None:
     assert (lab.run / "supervisor.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_that_is_wanted_again_while_it_stops_is_started_again(lab: Lab) -> None:
+    """As when somebody goes back to a release whose instances are in their grace period."""
+    code = (
+        "import signal, threading, time\n"
+        "ends = threading.Event()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: ends.set())\n"
+        "print('runs', flush=True)\n"
+        "while not ends.wait(0.01): pass\n"
+        "print('ends', flush=True); time.sleep(0.5)\n"
+    )
+    spec = python("slow.1.1", code)
+    lab.start(spec)
+    lab.ready("slow.1.1")
+    lab.client.ask("retire", names=["slow.1.1"], after=[], deadline=10.0)
+    eventually(lambda: "ends" in lab.log("slow"))
+    lab.start(spec)
+    assert lab.ready("slow.1.1")[0]["fine"]
+    assert lab.log("slow") == ["runs", "ends", "runs"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from geartrain.cli.logs import said_by
 from geartrain.engine.embedded.supervisor import logs
 from geartrain.engine.embedded.supervisor.client import Client
 from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind
@@ -69,6 +70,30 @@ def test_files_rotate_and_the_oldest_goes(tmp_path: Path) -> None:
     numbers = [int(line[:3]) for path in kept for line in path.read_text().splitlines()]
     assert numbers == list(range(numbers[0], 103))
     assert all(path.stat().st_size <= 121 for path in kept)
+
+
+def test_who_reads_a_log_while_it_is_moved_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = "2026-11-22T23:47:14.567Z w.1.1 hello\n"
+    (tmp_path / "w.log").write_text(line)
+    exists, read = Path.exists, Path.read_bytes
+
+    def then_shift(path: Path) -> bool:
+        there = exists(path)
+        logs.shift(tmp_path / "w.log")
+        return there
+
+    def shift_first(path: Path) -> bytes:
+        logs.shift(tmp_path / "w.log")
+        return read(path)
+
+    monkeypatch.setattr(Path, "exists", then_shift)
+    monkeypatch.setattr(Path, "read_bytes", shift_first)
+    assert said_by(tmp_path, 1) == []
+    monkeypatch.undo()
+    (tmp_path / "w.log").write_text(line)
+    assert "w.1.1 | hello" in said_by(tmp_path, 1)
 
 
 def test_a_file_that_was_removed_or_a_full_disk_ends_nothing(tmp_path: Path) -> None:

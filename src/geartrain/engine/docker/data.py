@@ -91,7 +91,8 @@ def ensure(
             remedy=f"`gear logs {service.name}` shows all of it; its data was not touched",
         )
     if service.role is Role.DATABASE:
-        postgres.settle(name, app, service, logins.databases[service.name], new=new)
+        known = logins.databases[service.name]
+        postgres.settle(home, name, app, service, known, new=new)
         unsettled.end(home, service.name)
 
 

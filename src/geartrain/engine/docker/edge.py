@@ -83,7 +83,8 @@ def current(host: DockerHost) -> str:
 def claims(host: DockerHost) -> dict[str, Claim]:
     """What each app claims in the generation that nginx would read."""
     found = {}
-    for path in sorted((host.edge / "current" / "apps").glob("*.json")):
+    # By the generation's own name: another app's switch may move the link meanwhile.
+    for path in sorted((host.edge / "current").resolve().glob("apps/*.json")):
         found[path.stem] = msgspec.json.decode(path.read_bytes(), type=Claim)
     return found
 
@@ -161,8 +162,7 @@ def _write(folder: Path, name: str, tree: Mapping[str, File]) -> None:
     for path, file in tree.items():
         (half / path).write_text(file.text)
         (half / path).chmod(file.mode)
-    for part in (half / "apps", half):
-        durable.sync_folder(part)
+    durable.sync_tree(half)
     shutil.rmtree(folder / name, ignore_errors=True)
     half.rename(folder / name)
     durable.sync_folder(folder)

@@ -15,10 +15,7 @@ and in memory (`geartrain.engine.memory`) what has secrets in it:
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -108,22 +105,11 @@ class DockerHost:
 
     def edge_lock(self) -> AbstractContextManager[None]:
         """Be the only one who changes the edge, which all apps share. Held for a second or so."""
-        return alone(self.edge / "lock")
+        return durable.alone(self.edge / "lock")
 
     def _save(self, facts: HostFacts) -> None:
         durable.write(self.folder / FILE, msgspec.json.format(msgspec.json.encode(facts)))
         self._facts = facts
-
-
-@contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Be the only one who holds a lock file; waits for whoever does."""
-    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 class DockerHome(Home):
@@ -167,7 +153,7 @@ class DockerHome(Home):
 
     def network_lock(self) -> AbstractContextManager[None]:
         """Have no network go of which nobody is on yet, but somebody soon will be."""
-        return alone(self.run / "network.lock")
+        return durable.alone(self.run / "network.lock")
 
     def create(self) -> None:
         """Make what is missing of it."""

@@ -58,6 +58,6 @@ def binds(
                     f"{mount.source} is not on this machine",
                     where=f"services.{service.name}.volumes",
                 )
-            place.mkdir(parents=True)
+            place.mkdir(parents=True, exist_ok=True)  # whoever shares it may be quicker
         found.append(Bind(source=str(place), target=mount.target, read_only=mount.read_only))
     return tuple(found)

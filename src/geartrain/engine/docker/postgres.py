@@ -10,6 +10,7 @@ from typing import Any
 from geartrain import durable
 from geartrain.app.credentials import DatabaseLogins, Login
 from geartrain.app.model import App, MountKind, Service
+from geartrain.engine.docker import unsettled
 from geartrain.engine.docker.client import docker
 from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.imagery import Image
@@ -139,28 +140,42 @@ def _command(service: Service, settings: list[str]) -> list[str] | None:
 
 
 def settle(
-    container: str, app: App, service: Service, logins: DatabaseLogins, *, new: bool
+    home: DockerHome,
+    container: str,
+    app: App,
+    service: Service,
+    logins: DatabaseLogins,
+    *,
+    new: bool,
 ) -> None:
     """Bring roles and database to their definition, and run the init scripts of a new one.
 
     Args:
+        home: the app's home.
         container: its container, which runs.
         app: the app.
         service: the database service.
         logins: its logins.
-        new: its first contents were never finished.
+        new: its first contents were never finished; what a crash left of them is dropped.
 
     Raises:
         CommandError: an SQL statement or a script failed.
     """
     _own_superuser(container, service, logins)
+    scripts = [m for m in service.mounts
+               if m.kind is MountKind.BIND and m.target.startswith(INIT_TARGET)]  # fmt: skip
+    if new and scripts and unsettled.fill(home, service.name):
+        anew = render.anew_sql(logins)
+        _psql(container, logins.superuser, "template1", stdin=anew, check=True)
     creates = not any(one.gear.release for one in app.services.values())
     _psql(container, logins.superuser, "postgres",
           stdin=render.roles_sql(logins, app_creates=creates), check=True)  # fmt: skip
-    scripts = [m for m in service.mounts
-               if m.kind is MountKind.BIND and m.target.startswith(INIT_TARGET)]  # fmt: skip
     if new and scripts:
-        _run_scripts(container, logins)
+        try:
+            _run_scripts(container, logins)
+        except GearError:
+            unsettled.refused(home, service.name)
+            raise
 
 
 def _own_superuser(container: str, service: Service, logins: DatabaseLogins) -> None:

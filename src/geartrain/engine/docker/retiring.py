@@ -23,7 +23,7 @@ from geartrain.engine import aside
 from geartrain.engine.docker import api, networks
 from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
-from geartrain.engine.docker.host import DockerHome, alone
+from geartrain.engine.docker.host import DockerHome
 from geartrain.engine.docker.observing import Container, inspect, of_app
 from geartrain.render import containers
 
@@ -111,7 +111,7 @@ def wait(home: DockerHome, timeout: float) -> bool:
 
 def _hold(home: DockerHome, container: str) -> AbstractContextManager[None]:
     """Be the only one who decides about an instance."""
-    return alone(home.run / f"{container[:12]}.lock")
+    return durable.alone(home.run / f"{container[:12]}.lock")
 
 
 def end_all(home: DockerHome, lock: int) -> None:

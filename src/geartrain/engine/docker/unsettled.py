@@ -10,6 +10,7 @@ from geartrain import durable
 from geartrain.engine.docker.host import DockerHome
 
 NEW = "new"
+FILLING = "filling"  # new, and its init scripts have begun
 CHANGED = "changed"
 SUFFIX = ".unsettled"
 
@@ -27,9 +28,23 @@ def begin(home: DockerHome, service: str, *, new: bool) -> bool:
     """
     note = home.data / f"{service}{SUFFIX}"
     before = note.read_text() if note.exists() else ""
-    if before != NEW:
+    if before not in (NEW, FILLING):
         durable.write(note, NEW if new else CHANGED)
-    return new or before == NEW
+    return new or before in (NEW, FILLING)
+
+
+def fill(home: DockerHome, service: str) -> bool:
+    """Note that a new database gets its first contents; says whether that was cut off before."""
+    note = home.data / f"{service}{SUFFIX}"
+    if note.exists() and note.read_text() == FILLING:
+        return True
+    durable.write(note, FILLING)
+    return False
+
+
+def refused(home: DockerHome, service: str) -> None:
+    """Note that a script failed: somebody may look into the database, and mend it by hand."""
+    durable.write(home.data / f"{service}{SUFFIX}", NEW)
 
 
 def end(home: DockerHome, service: str) -> None:

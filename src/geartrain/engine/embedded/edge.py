@@ -92,13 +92,20 @@ def install(host: Host, name: str, files: Mapping[str, File]) -> str:
         target = half / path
         target.parent.mkdir(parents=True, exist_ok=True)
         durable.write(target, file.text, file.mode)
-    shutil.rmtree(place, ignore_errors=True)
-    half.rename(place)
+    # It may be the one that nginx would start with: more copies do not change its name.
+    there = place.exists()
+    if there:
+        durable.exchange(half, place)
+    else:
+        half.rename(place)
     done = gateway.run(
         [binaries.nginx(), "-t", "-q", "-p", host.edge, "-c", place / "nginx.conf"],
         env={"PATH": os.defpath},
         check=False,
     )
+    if there and done.code:
+        durable.exchange(half, place)
+    shutil.rmtree(half, ignore_errors=True)
     return "" if done.code == 0 else done.err.strip()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -104,7 +103,7 @@ class EmbeddedEngine:
         self._releases.build(self._values.filled(release), self.observe().instances, say)
 
     def sweep(self) -> None:
-        """Remove Python environments that no release has asked for in a month, and old secrets."""
+        """Remove Python environments that no kept release has, nor had lately, and old secrets."""
         self._releases.sweep({one.id.release for one in self.observe().instances})
 
     # -- data services ------------------------------------------------------
@@ -228,8 +227,7 @@ class EmbeddedEngine:
 
     def erase(self) -> None:
         """Delete the app's data, after `down`."""
-        for path in self._host.data.resolve().iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self._host.erase()
 
     # -- the edge -----------------------------------------------------------
 

@@ -43,7 +43,7 @@ def place_files(
             tracked = release / "src" / mount.source
             here = tracked if tracked.exists() else host.untracked / mount.source
             if not here.exists():
-                here.mkdir(parents=True)
+                here.mkdir(parents=True, exist_ok=True)  # whoever shares it may be quicker
         elif mount.kind is MountKind.VOLUME:
             here = host.data / (mount.source or f"{service.name}-{number}")
             here.mkdir(parents=True, exist_ok=True)

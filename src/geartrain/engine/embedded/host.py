@@ -17,8 +17,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from geartrain.errors import Exit, GearError
 
 SYSTEM_DATA = Path("/var/lib/geartrain/local")
 SYSTEM_BINARIES = Path("/var/lib/geartrain/bin")
+GONE = ".deleted"  # among the data: what is being deleted
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
@@ -68,7 +70,6 @@ class Host(Home):
         self.edge = self.folder / "edge"
         self.envs = self.folder / "envs"
         self.data = self.folder / "data"
-        self._facts: HostFacts | None = None
         self._turn = threading.Lock()  # data services are made at once
 
     def exists(self) -> bool:
@@ -91,11 +92,16 @@ class Host(Home):
 
     def create(self) -> None:
         """Make what is missing of it."""
-        if self.exists() and self.data.exists():
+        folders = (self.run, self.logs, self.edge, self.envs, self.releases)
+        if self.exists() and all(folder.exists() for folder in (self.data, *folders)):
             return
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        (self.folder / ".gitignore").write_text("*\n")
-        for folder in (self.run, self.logs, self.edge, self.envs, self.releases):
+        with durable.alone(self.folder / "create.lock"):  # two may be the first
+            self._create(folders)
+
+    def _create(self, folders: Iterable[Path]) -> None:
+        durable.write(self.folder / ".gitignore", "*\n")
+        for folder in folders:
             folder.mkdir(mode=0o700, exist_ok=True)
         self._create_data()
         if not self.exists():
@@ -111,6 +117,7 @@ class Host(Home):
         if user is None or reachable(self.folder, user):
             self.data.mkdir(exist_ok=True)
             return
+        self.data.unlink(missing_ok=True)  # a link to what is gone
         # Another user runs the data services and cannot enter this folder (/root, say).
         key = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
         place = SYSTEM_DATA / f"{self.project.name[:24]}-{key}"
@@ -122,17 +129,26 @@ class Host(Home):
         place.mkdir(parents=True, exist_ok=True)
         self.data.symlink_to(place)
 
+    def erase(self) -> None:
+        """Delete the data; whoever is killed meanwhile leaves no part of a database to be run."""
+        real = self.data.resolve()
+        gone = real / GONE
+        if gone.exists():
+            shutil.rmtree(gone)  # a killed command left it
+        gone.mkdir(mode=0o700)
+        for path in real.iterdir():
+            if path != gone:
+                path.rename(gone / path.name)
+        durable.sync_folder(real)
+        shutil.rmtree(gone)
+
     @property
     def facts(self) -> HostFacts:
-        """What was decided once."""
-        if self._facts is None:
-            text = (self.folder / "host.json").read_bytes()
-            self._facts = msgspec.json.decode(text, type=HostFacts)
-        return self._facts
+        """What was decided, as it is now: `gear up --watch` is not the only one for hours."""
+        return msgspec.json.decode((self.folder / "host.json").read_bytes(), type=HostFacts)
 
     def _save(self, facts: HostFacts) -> None:
         durable.write(self.folder / "host.json", msgspec.json.format(msgspec.json.encode(facts)))
-        self._facts = facts
 
     def address_of_data(self, service: str) -> str:
         """The lasting address of a data service: clients of two releases share it."""

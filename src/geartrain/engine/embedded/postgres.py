@@ -32,6 +32,7 @@ SOCKET = "socket"
 SOCKET_FOR_SERVER = f"../{SOCKET}"
 SOCKET_FOR_PROBE = f"/proc/self/cwd/{SOCKET}"
 INIT_TARGET = "/docker-entrypoint-initdb.d"
+NEW = "geartrain-new"  # in a data folder that initdb has made, and whose contents are not finished
 
 
 def wanted_major(service: Service) -> int | None:
@@ -134,7 +135,9 @@ def prepare(host: Host, service: Service, logins: DatabaseLogins, say: Say) -> b
     major = binaries.postgres_major(bin_folder)
     owned.folder(place, user)
     absent = not (place / "data").exists()
-    new = unsettled.begin(host, service.name, new=absent)
+    unfinished = unsettled.begin(host, service.name, new=absent)
+    # A folder that somebody has put there since is theirs, and nothing in it is dropped.
+    new = unfinished and (absent or (place / "data" / NEW).exists())
     if absent:
         say(f"initdb (PostgreSQL {version_text(bin_folder)})")
         _initialise(bin_folder, place, logins.superuser, user)
@@ -185,6 +188,7 @@ def _initialise(bin_folder: Path, place: Path, superuser: Login, user: int | Non
         )
     finally:
         secret.unlink(missing_ok=True)
+    durable.write(half / NEW, "", 0o600, user)
     half.rename(place / "data")
     durable.sync_folder(place)
 
@@ -226,6 +230,7 @@ def settle(
                 env=client_environment(address, logins.owner, logins.database),
                 timeout=600,
             )
+    (folder(host, service) / "data" / NEW).unlink(missing_ok=True)
     unsettled.end(host, service.name)
 
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geartrain import durable
 from geartrain.engine.embedded.venv import uv_environment
+from geartrain.engine.memory import write
 from geartrain.errors import GearError, InvalidError
 from geartrain.run import CommandError, run
 
+MARKER = "geartrain-built"
 # build backends of packages that run as they lie
 _PURE = re.compile(r"(hatchling|flit_core|poetry\.core|poetry|uv_build|pdm|setuptools)\b.*")
 _REFERENCE = re.compile(r"\s*([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_][\w.]*)\s*(\[.*\])?")
@@ -56,15 +59,21 @@ def overlay(
     if not projects:
         return Overlay()
     site, scripts = target / "site", target / "bin"
+    # Written last: whoever comes later, `gear run` say, must not build below what runs.
+    marker, made = target / MARKER, "".join(f"{one}\n" for one in (env, *projects))
+    done = marker.is_file() and marker.read_text() == made
     for name in dict.fromkeys(projects):
         folder = Path(name)
         settings = _settings(folder / "pyproject.toml")
         if _runs_in_place(folder, settings):
             imports += _roots(folder, settings)
             _describe(settings, site, scripts, env / "bin/python")
-        else:
+        elif not done:
             report(f"{where}: building {folder.name}")
             _install(folder, env, site, uv_environment(environ), uv, where)
+    if not done and site.is_dir():
+        durable.sync_system(site)
+        durable.write(marker, made)
     found = [site] if site.is_dir() else []
     return Overlay(
         imports=tuple(dict.fromkeys([*map(str, found), *imports])),
@@ -137,7 +146,8 @@ def _describe(settings: dict[str, Any], site: Path, scripts: Path, python: Path)
         raise InvalidError(f"the project's name or version is not one: {name!r} {version!r}")
     info = site / f"{re.sub(r'[-_.]+', '_', name).lower()}-{version}.dist-info"
     info.mkdir(parents=True, exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    said = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    write(info / "METADATA", said, 0o644)
     groups: dict[str, dict[str, Any]] = {
         "console_scripts": (project.get("scripts") or poetry.get("scripts") or {}),
         **(project.get("entry-points") or poetry.get("plugins") or {}),
@@ -154,7 +164,7 @@ def _describe(settings: dict[str, Any], site: Path, scripts: Path, python: Path)
         if group == "console_scripts":
             for key, to in kept.items():
                 _script(scripts, key, to, python)
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    write(info / "entry_points.txt", "\n".join(lines) + "\n", 0o644)
 
 
 def _script(folder: Path, name: str, reference: str, python: Path) -> None:
@@ -163,12 +173,11 @@ def _script(folder: Path, name: str, reference: str, python: Path) -> None:
         return
     first = found[2].split(".")[0]
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(
+    text = (
         f"{_shebang(python)}import sys\n\nfrom {found[1]} import {first}\n\n"
         f"sys.argv[0] = sys.argv[0].removesuffix('.exe')\nsys.exit({found[2]}())\n"
     )
-    path.chmod(0o755)
+    write(folder / name, text, 0o755)
 
 
 def _shebang(python: Path) -> str:

@@ -113,7 +113,7 @@ def prepare(
         source = replace(source, seed=_runs_pip(argv, layout, workdir))
         notices += _left_undone(service)
         how = {"uv": uv, "environ": environ, "report": report, "where": service.name}
-        env = ensure(source, interpreter, envs=envs, **how)  # type: ignore[arg-type]
+        env = ensure(source, interpreter, envs=envs, user=checkout, **how)  # type: ignore[arg-type]
         over = overlay(source.projects, env, target, **how)  # type: ignore[arg-type]
     argv = argv or detect(layout.cwd, env)
     if not argv:

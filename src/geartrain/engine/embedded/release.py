@@ -116,15 +116,14 @@ class Releases:
         )
 
     def sweep(self, running: Collection[int | None]) -> None:
-        """Remove Python environments that no release has asked for in a month, and old secrets.
+        """Remove Python environments that no kept release has, nor had lately, and old secrets.
 
         Args:
             running: releases of which something runs, and None.
         """
         self._host.forget_releases(running)
         self._put_back({*running} - {None})
-        keep = {made.venv for made in self._prepared.values() if made.venv}
-        sweep(self._host.envs, keep, unused=UNUSED_ENVIRONMENTS)
+        sweep(self._host.envs, unused=UNUSED_ENVIRONMENTS)
 
     def _put_back(self, numbers: Collection[int | None]) -> None:
         """Write the files again of releases that run, and that memory has lost."""

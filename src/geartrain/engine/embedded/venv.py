@@ -2,7 +2,9 @@
 
 An environment's folder is named by what decides its contents. It is complete
 when its marker, written last, is there; an incomplete one is made anew, under
-a lock, so that neither a crash nor two builds at once leave a broken one.
+a lock, so that neither a crash nor two builds at once leave a broken one. Who
+uses it is noted in it: an app that has run for long must not lose it to another's
+release.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from geartrain import durable
 from geartrain.engine.embedded.interpreter import Interpreter
 from geartrain.engine.embedded.sources import Source
 from geartrain.errors import GearError, Problem
 from geartrain.run import CommandError, run
 
 MARKER = "geartrain-complete"
+USERS = "geartrain-users"  # links to the checkouts of releases that run from it
 FORMAT = "1"  # part of every key: raise it when environments are made differently
 TIMEOUT = 1800.0  # seconds; large packages on slow lines
 
@@ -59,44 +63,77 @@ def ensure(
     environ: Mapping[str, str],
     report: Callable[[str], None],
     where: str,
+    user: Path,
 ) -> Path:
     """The folder of a complete environment; made first if it is not there.
+
+    Args:
+        source: what is in it.
+        interpreter: its Python.
+        envs: where environments are.
+        uv: the uv program.
+        environ: this process's environment.
+        report: told in one line what takes time.
+        where: the service, for messages.
+        user: the checkout that runs from it: while that is there, `sweep` leaves it alone.
 
     Raises:
         GearError: uv failed, with its own last words.
     """
     folder = envs / key(source, interpreter)
-    if _complete(folder):
-        os.utime(folder / MARKER)  # for `sweep`
-        return folder
     envs.mkdir(parents=True, exist_ok=True)
-    with _alone(envs / f"{folder.name}.lock", report, where):
+    with _alone(envs / f"{folder.name}.lock", report, where) as held:
         if not _complete(folder):
             shutil.rmtree(folder, ignore_errors=True)
             try:
-                _make(folder, source, interpreter, uv, uv_environment(environ), report, where)
+                env = uv_environment(environ)
+                _make(folder, source, interpreter, uv, env, report, where, held)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-            (folder / MARKER).write_text(f"{source.label}\n")
+            durable.sync_system(folder)  # a marker that outlives a power cut is to be right
+            durable.write(folder / MARKER, f"{source.label}\n")
+        _note(folder, user)
+        os.utime(folder / MARKER)  # for `sweep`
     return folder
 
 
-def sweep(envs: Path, keep: Container[Path], *, unused: float) -> tuple[Path, ...]:
+def sweep(envs: Path, *, unused: float) -> tuple[Path, ...]:
     """Remove environments that nothing has asked for since `unused` seconds; returns them.
 
-    Those in `keep` (of releases that may still run) stay.
+    Those of a checkout that is still there stay, whichever app's it is.
     """
-    now = time.time()
-    old = tuple(
-        marker.parent
-        for marker in envs.glob(f"*/{MARKER}")
-        if marker.parent not in keep and now - marker.stat().st_mtime > unused
-    )
-    for folder in old:
-        (folder / MARKER).unlink(missing_ok=True)  # first: what is half removed is not complete
-        shutil.rmtree(folder, ignore_errors=True)
-    return old
+    gone = []
+    for folder in sorted(path.parent for path in envs.glob(f"*/{MARKER}")):
+        if not _superfluous(folder, unused):
+            continue
+        with _alone(envs / f"{folder.name}.lock", lambda _: None, ""):
+            if _superfluous(folder, unused):  # nobody has asked for it meanwhile
+                # First: what is half removed is not complete.
+                (folder / MARKER).unlink(missing_ok=True)
+                shutil.rmtree(folder, ignore_errors=True)
+                gone.append(folder)
+    return tuple(gone)
+
+
+def _superfluous(folder: Path, unused: float) -> bool:
+    try:
+        age = time.time() - (folder / MARKER).stat().st_mtime
+    except FileNotFoundError:
+        return False  # another command's sweep was quicker
+    return age > unused and not any(link.exists() for link in (folder / USERS).glob("*"))
+
+
+def _note(folder: Path, user: Path) -> None:
+    """Note who uses an environment, and forget who is gone."""
+    users = folder / USERS
+    users.mkdir(exist_ok=True)
+    for link in users.iterdir():
+        if not link.exists():
+            link.unlink()
+    mine = users / hashlib.sha256(os.fsencode(user)).hexdigest()[:16]
+    if not mine.is_symlink():
+        mine.symlink_to(user)
 
 
 def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -118,7 +155,7 @@ def _complete(folder: Path) -> bool:
 
 
 @contextmanager
-def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[None]:
+def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[int]:
     import fcntl
 
     handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -128,7 +165,7 @@ def _alone(lock: Path, report: Callable[[str], None], where: str) -> Iterator[No
         except BlockingIOError:
             report(f"{where}: waiting for another build of the same packages")
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -141,6 +178,7 @@ def _make(
     env: dict[str, str],
     report: Callable[[str], None],
     where: str,
+    held: int,
 ) -> None:
     if not source.empty:
         report(f"{where}: installing the packages of {source.label}")
@@ -148,7 +186,8 @@ def _make(
 
     def step(*words: str) -> None:
         try:
-            run([uv, *words], env=env, cwd=source.folder, timeout=TIMEOUT)
+            # Should this process be killed, nobody works in the folder while uv still does.
+            run([uv, *words], env=env, cwd=source.folder, timeout=TIMEOUT, held=[held])
         except CommandError as error:
             raise failed(error, source.label, interpreter, where) from error
 

@@ -53,10 +53,12 @@ def _instance(app: ServerApp, name: str, why: str) -> int:
         return Exit.BUSY  # right after its switch a release is taken back, not mended
     home = app.home()
     with home.lock("the watcher", wait=False):
+        if not app.exists():
+            return NOT_NEEDED
         ledger = app.ledger(home)
         desired = ledger.desired()
         live = ledger.read(None if desired.stopped else desired.live)
-        if live is None or halting.halted(app.host.folder) or not app.exists():
+        if live is None or halting.halted(app.host.folder):
             return NOT_NEEDED
         live = scaled(live, desired.replicas)
         every = ((who, s) for s in live.app.services.values() for who in instances(live, s))

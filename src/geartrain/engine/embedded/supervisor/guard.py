@@ -41,15 +41,24 @@ def main(run: Path, logs: Path) -> int:
         if os.getppid() != guard:  # it ended before the kernel was asked to tell
             os._exit(1)
         _supervise(run, logs)
-    (run / "pids").write_text(f"{os.getpid()} {supervisor}\n")
+    pids = f"{os.getpid()} {supervisor}\n"
+    (run / "pids").write_text(pids)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _pass_on(supervisor))
     _detach()
     code = _await(supervisor)
     end_all_below(os.getpid(), GRACE)
-    for name in ("supervisor.sock", "pids"):
-        (run / name).unlink(missing_ok=True)
+    if _says(run / "pids", pids):  # not the next one's, which did not wait for what was left here
+        for name in ("supervisor.sock", "pids"):
+            (run / name).unlink(missing_ok=True)
     return 0 if code == 0 else 1
+
+
+def _says(path: Path, text: str) -> bool:
+    try:
+        return path.read_text() == text
+    except OSError:
+        return False
 
 
 def _supervise(run: Path, logs: Path) -> None:

@@ -69,6 +69,11 @@ class Process:
         """True when it will not change by itself any more."""
         return self.state in (State.EXITED, State.FAILED)
 
+    @property
+    def stopping(self) -> bool:
+        """True once it is being stopped for good."""
+        return self._stopping
+
     def signal(self, number: int) -> None:
         """Send a signal to the main process."""
         if self._child and not self._child.ended.done():

@@ -97,7 +97,11 @@ class Supervisor:
             spec = from_json(plain)
             known = self._processes.get(spec.name)
             if retiring := self._retiring.pop(spec.name, None):
-                retiring.cancel()  # it is wanted again
+                if known and known.stopping:
+                    await asyncio.wait([retiring])  # too late: it has its grace period
+                    known = self._processes.get(spec.name)
+                else:
+                    retiring.cancel()  # it is wanted again
             if known and not known.settled and digest(known.spec) == digest(spec):
                 continue
             if known:
