@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.broken import SAID, assert_told, impatient
 from tests.cli.conftest import Make
-from tests.cli.running import APPS, free_port, nothing_left, requests_all_the_while
+from tests.cli.running import APPS, nothing_left, requests_all_the_while
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -21,12 +21,12 @@ from tests.cli.running import (
     Done,
     base_environment,
     copy,
-    free_port,
     processes,
     request,
     without_tails,
 )
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 
 GEAR = (sys.executable, "-m", "geartrain")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}

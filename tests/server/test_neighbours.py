@@ -23,9 +23,10 @@ import pytest
 
 from geartrain.engine.docker import access_log
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 from tests.server.pushing import Clone, HostFolder, clone_of
 
 pytestmark = [

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 from tests.server.pushing import Clone, HostFolder, clone_of
 from tests.server.tls.asking import http_, https, serial
 from tests.server.tls.asking import load as load_https

@@ -23,6 +23,7 @@ from geartrain.engine.embedded.python import HOOK
 from geartrain.engine.embedded.sources import choose_source
 from geartrain.engine.embedded.venv import ensure
 from geartrain.engine.listeners import listeners
+from tests.ports import free_port
 
 PACKAGES = ("uvicorn", "uvloop", "gunicorn", "uvicorn-worker", "flask", "django")
 ASGI = """
@@ -72,13 +73,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hooked(address: str, names: str = "") -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return kept | {"GEAR_ADDRESS": address, "GEAR_NAMES": names, "PYTHONPATH": str(HOOK)}
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 from tests.server.pushing import Clone, HostFolder, clone_of
 from tests.server.tls.pem import Authority
 

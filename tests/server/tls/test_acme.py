@@ -19,8 +19,9 @@ import pytest
 from geartrain.engine.certificates import Source, Store
 from geartrain.engine.docker.host import DockerHost
 from geartrain.server import renewal
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 from tests.server.pushing import GEAR, Clone, HostFolder, clone_of
 from tests.server.tls.asking import http_, load, serial
 from tests.server.tls.fake_acme import fake
