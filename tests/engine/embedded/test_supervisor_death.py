@@ -119,7 +119,7 @@ def test_a_signal_to_the_guard_is_an_orderly_end(full: tuple[Lab, list[int]], nu
 def test_kill_9_of_the_supervisor(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
     os.kill(lab.pids()[1], signal.SIGKILL)
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     nothing_is_left(lab)
     with pytest.raises(GearError, match="the supervisor ended while it was asked to observe"):
         lab.client.ask("observe")
@@ -129,7 +129,7 @@ def test_kill_9_of_the_supervisor(full: tuple[Lab, list[int]]) -> None:
 def test_kill_9_of_the_guard(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
     os.kill(lab.pids()[0], signal.SIGKILL)
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     assert connect(lab.run) is None
     works_again(lab)
 
@@ -183,26 +183,30 @@ def test_killed_while_it_starts_them(tmp_path: Path) -> None:
         time.sleep(wait)
         pids += lab.everything()
         os.kill(lab.pids()[1], signal.SIGKILL)
-        eventually(lambda lab=lab: connect(lab.run) is None and not (lab.run / "pids").exists(), 12)
+        eventually(lambda lab=lab: connect(lab.run) is None and not (lab.run / "pids").exists())
         eventually(lambda pids=pids: not alive(pids))
 
 
 def test_a_lease_ends_everything_with_its_holder(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
+    told, tells = os.pipe()
     child = os.fork()
     if not child:
         try:
             holder = Client(lab.run)
             holder.lease()
-            time.sleep(60)
+            os.write(tells, b"x")
+            time.sleep(600)
         finally:
             os._exit(0)
-    time.sleep(0.2)
+    os.close(tells)
+    assert os.read(told, 1), "it has the lease"
+    os.close(told)
     state = lab.see("plain.1.1")["state"]
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert state == "ready"
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     nothing_is_left(lab)
 
 
