@@ -174,7 +174,7 @@ class Project:
         nothing_left(self.folder)
 
 
-def nothing_left(folder: Path, patience: float = 10.0) -> None:
+def nothing_left(folder: Path, patience: float = PATIENCE) -> None:
     """No process of the project, and none of its sockets."""
     end = time.monotonic() + patience
     while (left := processes(folder)) and time.monotonic() < end:
