@@ -27,7 +27,7 @@ from tests.cli.running import until
 from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
 from tests.ports import free_port
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 
 pytestmark = [
     pytest.mark.docker,
@@ -65,7 +65,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     port, made = free_port(), []
     try:
         for name, domain, more in (("calm", CALM, ""), ("noisy", NOISY, MORE)):
-            one = clone_of(host, f"{name}{time.time_ns() % 10**6}", place)
+            one = clone_of(host, own_name(name), place)
             made.append(one)
             host.gear("app", "env", one.app, f"EDGE_PORT={port}")
             one.port = port
