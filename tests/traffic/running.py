@@ -162,7 +162,7 @@ def project(
     finally:
         known = made.family()
         made.gear("down", check=False)
-        until(lambda: not processes(folder), "everything has ended", 15)
+        until(lambda: not processes(folder), "everything has ended")
         assert not survivors(known)
 
 
