@@ -89,7 +89,7 @@ def running(argv: list[str], cwd: Path, env: dict[str, str]) -> Iterator[subproc
 
 
 def answer(address: str, port: int, path: str = "/") -> str:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             url = f"http://{address}:{port}{path}"
@@ -104,7 +104,7 @@ def answer(address: str, port: int, path: str = "/") -> str:
 def run(python: Path | str, code: str, names: str = "", **more: str) -> str:
     env = hooked("127.45.0.1", names) | more
     done = subprocess.run(
-        [python, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=30
+        [python, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stderr == ""
     return done.stdout.strip()
@@ -233,10 +233,10 @@ def test_services_are_reached_by_name(how: str, python: Path) -> None:
         process = stack.enter_context(
             subprocess.Popen([python, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
         )
-        server.settimeout(20)
+        server.settimeout(60)
         with server.accept()[0] as connection:
             connection.sendall(b"hello")
-        assert process.communicate(timeout=20)[0].strip() == "b'hello'"
+        assert process.communicate(timeout=60)[0].strip() == "b'hello'"
 
 
 def test_children_have_it_too(python: Path) -> None:
@@ -284,7 +284,7 @@ def test_without_an_address_nothing_changes(python: Path) -> None:
 
 def test_it_costs_next_to_nothing() -> None:
     code = (
-        "import time; a = time.perf_counter(); import sitecustomize; print(time.perf_counter() - a)"
+        "import time; a = time.process_time(); import sitecustomize; print(time.process_time() - a)"
     )
     env = hooked("127.45.98.1", "redis=127.45.98.7")
     argv = [sys.executable, "-S", "-c", code]

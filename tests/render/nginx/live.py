@@ -65,7 +65,7 @@ def running(tree: Tree, folder: Path, ports: tuple[int, ...]) -> Iterator[Runnin
         yield Running(nginx, log)
     finally:
         nginx.terminate()
-        nginx.wait(10)
+        nginx.wait(60)
 
 
 @dataclass
