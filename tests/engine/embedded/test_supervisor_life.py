@@ -370,6 +370,37 @@ def test_many_clients_start_the_same_once(lab: Lab) -> None:
     assert lab.everything() == [guard, supervisor, lab.see("w.1.1")["pid"]]
 
 
+def test_a_signal_is_seen_that_came_just_before_the_wait_for_an_answer(lab: Lab) -> None:
+    """Python has noted it then, and the kernel's wait goes on."""
+    lab.start(python("slow.1.1", DEAF, probe=Probe(kind=ProbeKind.EXIT)))
+    asks = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def strike() -> None:
+        asks.wait()
+        time.sleep(0.3)
+        signal.pthread_kill(threading.get_ident(), signal.SIGALRM)  # it ends no wait but its own
+
+    def ask() -> None:
+        asks.set()
+        lab.client.ask("ready", names=["slow.1.1"], timeout=PATIENCE)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    striking = threading.Thread(target=strike)
+    striking.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask()
+    finally:
+        striking.join()
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < PATIENCE / 2
+    assert lab.see("slow.1.1")["state"] == "starting"
+
+
 @pytest.mark.parametrize(
     ("op", "rest", "said"),
     [
