@@ -19,7 +19,7 @@ from geartrain.engine.embedded.supervisor.spec import Spec, to_json
 from geartrain.errors import GearError
 
 SOCKET = "supervisor.sock"
-START_WITHIN = 10.0
+START_WITHIN = 30.0  # seconds; it takes a moment where nothing else runs
 LOOK_EVERY = 500  # milliseconds
 
 
@@ -162,7 +162,7 @@ def ensure(run: Path, logs: Path) -> Client:
     The caller holds the host's lock.
 
     Raises:
-        GearError: it did not answer within 10 s.
+        GearError: it did not answer within 30 s.
     """
     if client := connect(run):
         return client
