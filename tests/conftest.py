@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.dockerd import daemon
 
@@ -28,6 +29,11 @@ def refuse_programs(event: str, _arguments: object) -> None:
 
 
 sys.addaudithook(refuse_programs)
+# How long an example takes says how busy this machine is, and no more.
+settings.register_profile(
+    "tests", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 # A shell's background job ignores SIGINT, and so would the programs that tests press Ctrl-C at.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -14,12 +14,12 @@ SAID = {
     "crash_loop": ("worker.{n}.1", "exit code"),
 }
 QUICK = """\
-    healthcheck: { test: [CMD, curl, "-f", "http://localhost:8080/healthz"], start_period: 1s }
+    healthcheck: { test: [CMD, curl, "-f", "http://localhost:8080/healthz"], start_period: 3s }
 """
 
 
 def impatient(folder: Path, app: str) -> None:
-    """Let those that never get ready fail after a second, not after thirty."""
+    """Let those that never get ready fail after three seconds, not after thirty."""
     file = folder / "docker-compose.yml"
     if app in ("unhealthy", "deaf", "wrong_port"):
         file.write_text(file.read_text().replace("    x-gear:", QUICK + "    x-gear:"))

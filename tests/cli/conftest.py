@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Project, Terminal, copy, free_port
+from tests.cli.running import Project, Terminal, copy
+from tests.ports import free_port
 
 Make = Callable[..., Project]
 

@@ -8,12 +8,10 @@ import http.client
 import json
 import os
 import pty
-import random
 import re
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -50,15 +48,6 @@ def until(condition: Callable[[], T], what: str, patience: float = PATIENCE) -> 
         assert time.monotonic() < end, f"not within {patience:g} s: {what}"
         time.sleep(0.01)
     return seen
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to clients."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @dataclass(frozen=True)
@@ -185,7 +174,7 @@ class Project:
         nothing_left(self.folder)
 
 
-def nothing_left(folder: Path, patience: float = 10.0) -> None:
+def nothing_left(folder: Path, patience: float = PATIENCE) -> None:
     """No process of the project, and none of its sockets."""
     end = time.monotonic() + patience
     while (left := processes(folder)) and time.monotonic() < end:

@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Make
-from tests.cli.running import ESCAPE, Done, Project, Terminal, plain, processes, until
+from tests.cli.running import (
+    ESCAPE,
+    PATIENCE,
+    Done,
+    Project,
+    Terminal,
+    plain,
+    processes,
+    until,
+)
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -38,10 +47,8 @@ def test_every_kind_of_service_is_listed(app: Project) -> None:
     }  # fmt: skip
     # Each minute the job runs for a moment.
     until(lambda: {i["service"]: i["state"] for i in app.instances()} == expected, "all as it is")
-    lines = app.gear("ps").out.splitlines()
-    assert lines[0].startswith("SERVICE")
-    job = next(line for line in lines if line.startswith("job"))
-    assert re.search(r"scheduled .* next run \d{4}-\d\d-\d\d \d\d:\d\d UTC", job)
+    said = r"^SERVICE .*^job .* scheduled .* next run \d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    until(lambda: re.search(said, app.gear("ps").out, re.M | re.S), "when it runs next")
 
 
 def test_the_one_shot_ran_before_its_dependents_and_all_share_the_volume(app: Project) -> None:
@@ -137,7 +144,7 @@ def test_a_reader_that_leaves_is_no_failure(app: Project) -> None:
     assert running.stderr
     running.stdout.readline()
     running.stdout.close()
-    assert running.wait(20) in (1, -signal.SIGPIPE)
+    assert running.wait(PATIENCE) in (1, -signal.SIGPIPE)
     assert running.stderr.read() == ""
     running.stderr.close()
 
@@ -182,7 +189,7 @@ def test_logs_follow(app: Project) -> None:
     assert running.stdout
     lines = [running.stdout.readline() for _ in range(5)]
     running.send_signal(signal.SIGINT)
-    assert running.wait(20) in (0, 130)
+    assert running.wait(PATIENCE) in (0, 130)
     assert all(line.startswith("worker.1.1") for line in lines)
     assert all("worked" in line for line in lines[1:])
     running.communicate()
@@ -227,14 +234,19 @@ def test_a_command_sees_what_its_service_sees(app: Project, verb: str) -> None:
     assert (Path(folder) / "app.py").exists()
 
 
+def pids(project: Project) -> dict[str, int]:
+    """Of all but the job, which has another one each minute."""
+    return {i["name"]: i["pid"] for i in project.instances() if i["role"] != "job"}
+
+
 def test_restart(app: Project) -> None:
-    before = {i["name"]: i["pid"] for i in app.instances()}
+    before = pids(app)
     done = app.gear("restart", "worker")
     assert "worker.1.1 is ready again" in done.err
-    after = {i["name"]: i["pid"] for i in app.instances()}
+    after = pids(app)
     assert {name for name in before if before[name] != after[name]} == {"worker.1.1"}
     app.gear("restart")
-    again = {i["name"]: i["pid"] for i in app.instances()}
+    again = pids(app)
     assert {name for name in after if after[name] != again[name]} == {"web.1.1", "worker.1.1"}
     assert app.get()[0] == 200
 
@@ -242,14 +254,25 @@ def test_restart(app: Project) -> None:
 def test_wait_gives_the_exit_code(app: Project, make: Make) -> None:
     assert "once.1.1 exited 0" in app.gear("wait", "once").out
     project = make()
-    project.write("app.py", "import time; time.sleep(0.8); raise SystemExit(5)\n")
+    project.write(
+        "app.py",
+        f"""\
+        import os, time
+        while not os.path.exists({str(project.folder / "end")!r}):
+            time.sleep(0.05)
+        raise SystemExit(5)
+        """,
+    )
     project.write("Dockerfile", "FROM python:3\nCOPY . .\nCMD python app.py\n")
     project.write("docker-compose.yml", """\
         services:
           late: { build: ., restart: "on-failure:1", x-gear: { role: worker } }
         """)  # fmt: skip
     project.up()
-    project.gear("wait", "late", code=5)
+    waiting = project.start("wait", "late")
+    (project.folder / "end").touch()
+    assert waiting.wait(PATIENCE) == 5
+    waiting.communicate()
 
 
 def test_commands_find_the_project_from_below(app: Project) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Make
-from tests.cli.running import Project, free_port
+from tests.cli.running import Project
+from tests.ports import free_port
 
 
 def https(port: int, authority: Path, name: str = "localhost") -> str:

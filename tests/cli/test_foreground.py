@@ -10,11 +10,11 @@ import pytest
 
 from tests.cli.conftest import Make
 from tests.cli.running import (
+    PATIENCE,
     Project,
     Terminal,
     nothing_left,
     plain,
-    processes,
     requests_all_the_while,
     until,
 )
@@ -58,17 +58,17 @@ def test_a_closed_terminal_stops_everything(make: Make, terminal: Open) -> None:
     lives(shown, project)
     os.close(shown.master)
     shown.master = os.open(os.devnull, os.O_RDONLY)
-    shown.process.wait(30)
+    shown.process.wait(PATIENCE)
     nothing_left(project.folder)
 
 
 @pytest.mark.parametrize("when", ["build release 1", "start web.1.1"])
 def test_ctrl_c_while_it_starts(make: Make, terminal: Open, when: str) -> None:
-    project = make("broken/slow_start", DELAY="20")
+    project = make("broken/slow_start", DELAY="600")
     shown = terminal(project, "up", "-d")
     shown.sees(when)
     shown.ctrl_c()
-    assert shown.ends(15) == 130
+    assert shown.ends() == 130
     nothing_left(project.folder)
 
 
@@ -131,7 +131,7 @@ def test_watch_releases_what_is_saved(make: Make, terminal: Open) -> None:
         assert until(lambda: project.body() == "hello 2\n", "the change is live")
         project.write("app.py", "raise SystemExit('not today')\n")
         shown.sees("release 2 goes on serving")
-        assert "not today" in shown.shown
+        shown.sees("not today")
         project.write("docker-compose.yml", "services: [\n")
         shown.sees("docker-compose.yml:")
         assert project.body() == "hello 2\n"
@@ -151,8 +151,8 @@ def test_without_a_terminal(make: Make) -> None:
         assert line, "it ended"
     assert project.body() == "hello 1\n"
     running.send_signal(signal.SIGTERM)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
     assert "\x1b" not in out + err
     assert "Traceback" not in err
-    assert not processes(project.folder)
+    nothing_left(project.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.cli.conftest import Make
 from tests.cli.running import Project, Terminal, nothing_left, until
 
 NEVER_FINE = """
-import http.server, os, pathlib, threading
+import http.server, os, pathlib, threading, time
 
 VERSION = (pathlib.Path(__file__).parent / "VERSION").read_text().strip()
 
@@ -25,16 +26,23 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
 if VERSION == "dies":
     def end():
+        while not os.path.exists(WHEN):
+            time.sleep(0.05)
         print("no disk can be found", flush=True)
         os._exit(7)
-    threading.Timer(1.0, end).start()
+    threading.Thread(target=end).start()
 http.server.ThreadingHTTPServer((os.environ["HOST"], 8080), Answer).serve_forever()
 """
 
 
+def when(project: Project) -> Path:
+    """What version `dies` waits for: by then it is live, however busy the machine is."""
+    return project.folder.with_name("when")
+
+
 def watched(make: Make, how: str) -> Project:
     project = make("hello")
-    project.write("app.py", NEVER_FINE)
+    project.write("app.py", NEVER_FINE.replace("WHEN", repr(str(when(project)))))
     project.edit(
         "docker-compose.yml", "    deploy:\n", f"    deploy:\n      update_config: {how}\n"
     )
@@ -51,6 +59,7 @@ def test_a_release_that_dies_is_taken_back_and_told(make: Make) -> None:
     project.write("VERSION", "dies\n")
     began = project.up()
     assert "live" in began.out
+    when(project).touch()
     until(lambda: "rolled back" in last(project), "it went back")
     assert "web.2.1" in last(project)
     until(lambda: project.body() == "hello 1\n", "the first release serves")
@@ -87,6 +96,7 @@ def test_it_is_left_as_it_is_where_the_file_says_so(make: Make, how: str, event:
     project = watched(make, how)
     project.write("VERSION", "dies\n")
     project.up()
+    when(project).touch()
     until(lambda: "ended" in project.logs(), "it died")
     until(lambda: event in last(project), "it is told, or nobody watches")
     assert {one["release"] for one in project.instances() if one["role"] == "web"} == {2}
@@ -102,6 +112,7 @@ def test_watch_tells_of_it_as_it_happens(make: Make) -> None:
         shown.sees("watching")
         project.write("VERSION", "dies\n")
         shown.sees("release 2 is live")
+        when(project).touch()
         shown.sees("rolled back from release 2 to 1")
         shown.sees("no disk can be found")
         until(lambda: project.body() == "hello 1\n", "the first release serves")

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import finish
-from tests.cli.running import SOURCE, Project, copy, free_port, nothing_left, processes
+from tests.cli.running import SOURCE, Project, copy, nothing_left, processes
+from tests.ports import free_port
 
 NOBODY = 65534
 UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")

@@ -15,12 +15,12 @@ from tests.cli.conftest import Make
 from tests.cli.running import (
     Done,
     Project,
-    free_port,
     nothing_left,
     processes,
     requests_all_the_while,
     until,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -229,7 +229,7 @@ def test_a_password_of_a_file(make: Make) -> None:
 
 def test_a_healthcheck_by_curl_needs_no_curl(make: Make, tmp_path: Path) -> None:
     line = '["CMD-SHELL", "curl -f http://localhost:8080/ || exit 1"]'
-    check = f"    healthcheck: {{ test: {line}, start_period: 1s }}\n"
+    check = f"    healthcheck: {{ test: {line}, start_period: 5s }}\n"
     project = small(make(name="shop"), more=check)
     bare = tmp_path / "bin"
     bare.mkdir()

@@ -31,7 +31,7 @@ PROGRAM = dedent(
     how = sys.argv[1]
     if how in ("exits", "fails"):
         print("first line", flush=True)
-        time.sleep(0.05)  # Docker reads both outputs at once: what is said in one moment may swap
+        time.sleep(0.3)  # Docker reads both outputs at once: what is said in one moment may swap
         print("KeyError: 'QUEUE'", file=sys.stderr, flush=True)
         sys.exit(3 if how == "exits" else 4)
     if how == "works":

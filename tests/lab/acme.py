@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geartrain.engine.listeners import holder
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.dockerd import docker
+from tests.ports import free_port
 from tests.server.tls.pem import Authority
 
 NAME = "pebble.gear.test"

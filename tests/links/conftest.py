@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import free_port
 from tests.links.live import Live, Person, edit
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.links.conftest import passable
 from tests.links.live import Live, Person, edit
+from tests.ports import free_port
 from tests.server.pushing import HostFolder
 
 pytestmark = [pytest.mark.links, pytest.mark.timeout(400)]

@@ -149,10 +149,15 @@ def test_nothing_to_do_costs_little(repository: Path, project: Path) -> None:
     first = snapshot.take(repository, project)
     costs = []
     for _ in range(3):
-        began = time.monotonic()
+        began = worked()
         assert snapshot.take(repository, project) == first
-        costs.append(time.monotonic() - began)
+        costs.append(worked() - began)
     assert min(costs) < 0.25
+
+
+def worked() -> float:
+    """Seconds of a processor's time that this process and those it ran have had."""
+    return sum(os.times()[:4])
 
 
 # -- what a release gets ----------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from geartrain.engine.docker.host import DockerHost
 from geartrain.render import containers
 from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 
 
 class Embedded:
@@ -77,7 +76,7 @@ def app_on(engine: str, parent: Path, source: str = "hello") -> Iterator[tuple[C
             host.finish()
         return
     try:
-        clone = clone_of(host, f"shop{time.time_ns() % 10**6}", parent, source)
+        clone = clone_of(host, own_name("shop"), parent, source)
         yield clone, InDocker(clone)
         clone.gear("destroy", clone.app, "--data", "--yes", code=None)
     finally:

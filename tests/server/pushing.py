@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,12 @@ from tests.cli.running import (
     Done,
     base_environment,
     copy,
-    free_port,
     processes,
     request,
     without_tails,
 )
 from tests.engine.docker.hosts import clean
+from tests.ports import free_port
 
 GEAR = (sys.executable, "-m", "geartrain")
 NOBODY = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
@@ -76,7 +77,7 @@ class HostFolder:
             # PostgreSQL's user may be another one, with a folder elsewhere.
             if (app / "data").is_symlink():
                 subprocess.run(["rm", "-rf", (app / "data").resolve()], check=False)
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while (left := processes(self.folder)) and time.monotonic() < end:
             time.sleep(0.02)
         assert not left, left
@@ -187,12 +188,17 @@ def on_docker(place: Path, app: str, source: str = "hello") -> Iterator[Clone]:
     """An app on a host with Docker; everything of it is gone afterwards."""
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
-    clone = clone_of(host, f"{app}{time.time_ns() % 10**6}", place, source)
+    clone = clone_of(host, own_name(app), place, source)
     try:
         yield clone
     finally:
         host.gear("destroy", clone.app, "--data", "--yes", code=None)
         clean(DockerHost(host.folder))
+
+
+def own_name(app: str) -> str:
+    """A name that no other app on this machine has: Docker is asked by parts of it."""
+    return f"{app}{uuid.uuid4().hex[:8]}"
 
 
 def clone_of(host: HostFolder, app: str, parent: Path, source: str = "hello") -> Clone:
@@ -216,11 +222,12 @@ def hooks(shop: Clone) -> list[int]:
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
+                began = (entry / "stat").read_text().rpartition(")")[2].split()[19]
             except OSError:
                 continue
             if b"geartrain.cli.receive" in words and os.fsencode(shop.host.folder) in words:
-                found.append(int(entry.name))
-    return sorted(found)
+                found.append((int(began), int(entry.name)))
+    return [pid for _, pid in sorted(found)]
 
 
 def without_remote(text: str) -> str:

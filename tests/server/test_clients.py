@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
+from pathlib import Path
 
 import pytest
 
-from tests.cli.running import until
+from tests.cli.running import PATIENCE, until
 from tests.server.pushing import NOBODY, Clone, hooks
 
 pytestmark = pytest.mark.slow
@@ -17,13 +17,27 @@ pytestmark = pytest.mark.slow
 IMPORT = "import asyncio\n"
 
 
-def slow_start(shop: Clone, seconds: float, version: str) -> str:
-    """A version that takes a while before it answers."""
+def held_up(shop: Clone, version: str) -> Path:
+    """A version that does not answer until this file is there."""
+    go = shop.folder.with_name("go")
     app = (shop.folder / "app.py").read_text()
     assert IMPORT in app
-    sleep = f"{IMPORT}import time\ntime.sleep({seconds})\n"
-    shop.write("app.py", app.replace(IMPORT, sleep, 1))
-    return shop.version(version)
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.05)\n"
+    shop.write("app.py", app.replace(IMPORT, IMPORT + waits, 1))
+    shop.version(version)
+    return go
+
+
+def of_this_push(shop: Clone, before: list[int]) -> tuple[int, int]:
+    """The hook, and the process that releases."""
+
+    def both() -> list[int]:
+        # Between two calls of the kernel, what it starts looks like itself.
+        new = [pid for pid in hooks(shop) if pid not in before]
+        return new if len(new) == 2 else []
+
+    hook, worker = until(both, "two processes are at it")
+    return hook, worker
 
 
 def running(shop: Clone, name: str) -> bool:
@@ -31,7 +45,7 @@ def running(shop: Clone, name: str) -> bool:
 
 
 def ended(push: subprocess.Popen[str]) -> str:
-    out, _ = push.communicate(timeout=60)
+    out, _ = push.communicate(timeout=PATIENCE)
     return out
 
 
@@ -42,9 +56,7 @@ def free(shop: Clone) -> None:
 
 def test_a_second_push_waits_visibly(shop: Clone) -> None:
     shop.push()
-    slow_start(shop, 2, "2")
-    first = shop.start("live", "main")
-    until(lambda: running(shop, "web.2.1"), "the first push is under way")
+    go = held_up(shop, "2")
     other = shop.folder.parent / "other"
     subprocess.run(
         ["git", "clone", "--quiet", shop.folder, other], check=True, env={**os.environ, **NOBODY}
@@ -52,11 +64,20 @@ def test_a_second_push_waits_visibly(shop: Clone) -> None:
     later = Clone(other, shop.host, "shop", shop.port)
     later.git("remote", "add", "live", str(shop.state / "repo.git"))
     later.version("3")
+    first = shop.start("live", "main")
+    until(lambda: running(shop, "web.2.1"), "the first push is under way")
     told = later.refused("-o", "no-wait", "main", env={"GEAR_USER": "bob"})
     assert "`git push` of alice (pid " in told
     assert "is at work here" in told
-    said = later.refused("main", env={"GEAR_USER": "bob"})
-    assert "waiting for `git push` of alice (pid " in said
+    waiting = later.start("live", "main", env={"GEAR_USER": "bob"})
+    assert waiting.stdout
+    line = ""
+    while "waiting for `git push` of alice (pid " not in line:
+        line = waiting.stdout.readline()
+        assert line, "it waits and says so"
+    go.touch()
+    said = ended(waiting)
+    assert waiting.returncode == 1
     assert "main is at " in said, "it was made for the commit before"
     assert "git fetch, and push again" in said
     assert "release 2 is live" in ended(first)
@@ -67,13 +88,13 @@ def test_a_second_push_waits_visibly(shop: Clone) -> None:
 def gone(push: subprocess.Popen[str]) -> None:
     """The client vanishes with everything on its side, as Ctrl-C in a terminal ends it."""
     os.killpg(push.pid, signal.SIGINT)
-    push.wait(30)
+    push.wait(PATIENCE)
 
 
 def cut(push: subprocess.Popen[str]) -> None:
     """The network is cut: the client is just not there any more."""
     os.kill(push.pid, signal.SIGKILL)
-    push.wait(30)
+    push.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("vanishes", [gone, cut])
@@ -82,7 +103,7 @@ def test_a_client_that_goes_away_before_the_switch_leaves_the_old_release(
 ) -> None:
     shop.push()
     before = shop.head()
-    slow_start(shop, 8, "2")
+    go = held_up(shop, "2")
     push = shop.start("live", "main")
     until(lambda: running(shop, "web.2.1"), "the new version starts")
     vanishes(push)  # type: ignore[operator]
@@ -93,6 +114,7 @@ def test_a_client_that_goes_away_before_the_switch_leaves_the_old_release(
     last = shop.events()[0]
     assert last["what"] == "failed"
     assert "went away before the switch" in last["why"]
+    go.touch()
     assert "release 2 is live" in shop.push().err
 
 
@@ -116,12 +138,11 @@ def test_a_client_that_goes_away_after_the_switch_leaves_the_new_release(
 
 def test_the_hook_is_killed_and_the_release_gives_up(shop: Clone) -> None:
     shop.push()
-    time.sleep(0.1)
     watching = hooks(shop)
-    slow_start(shop, 5, "2")
+    held_up(shop, "2")
     push = shop.start("live", "main")
     until(lambda: running(shop, "web.2.1"), "the new version starts")
-    hook = next(pid for pid in hooks(shop) if pid not in watching)
+    hook, _ = of_this_push(shop, watching)
     os.kill(hook, signal.SIGKILL)
     assert "pre-receive hook declined" in ended(push)
     free(shop)
@@ -132,10 +153,10 @@ def test_the_hook_is_killed_and_the_release_gives_up(shop: Clone) -> None:
 def test_the_release_is_killed_and_the_client_is_told(shop: Clone) -> None:
     shop.push()
     watching = hooks(shop)
-    slow_start(shop, 5, "2")
+    held_up(shop, "2")
     push = shop.start("live", "main")
     until(lambda: running(shop, "web.2.1"), "the new version starts")
-    _, worker = (pid for pid in hooks(shop) if pid not in watching)
+    _, worker = of_this_push(shop, watching)
     os.kill(worker, signal.SIGKILL)
     said = ended(push)
     assert "the release was interrupted; `gear converge` says what runs" in said

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from geartrain.engine.docker.host import DockerHost
 from tests.cli.running import until
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import GEAR, Clone, HostFolder, clone_of
+from tests.server.pushing import GEAR, Clone, HostFolder, clone_of, own_name
 from tests.server.watching import watched
 
 pytestmark = [
@@ -49,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     place = tmp_path_factory.mktemp("jobs")
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
-    clone = clone_of(host, f"jobs{time.time_ns() % 10**6}", place)
+    clone = clone_of(host, own_name("jobs"), place)
     try:
         with (clone.folder / "docker-compose.yml").open("a") as file:
             file.write(JOBS)

@@ -72,7 +72,7 @@ def test_apps_that_fail(shop: Clone, app: str) -> None:
 
 def test_one_that_takes_requests_and_never_answers(shop: Clone) -> None:
     text = (shop.folder / "docker-compose.yml").read_text()
-    quick = '    healthcheck: { test: "true", start_period: 1s }\n    x-gear:\n'
+    quick = '    healthcheck: { test: "true", start_period: 3s }\n    x-gear:\n'
     text = text.replace("health: /", "health: /hang").replace("    x-gear:\n", quick)
     shop.write("docker-compose.yml", text)
     shop.commit("hangs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,12 @@ from tests.cli.running import until
 from tests.server.pushing import Clone, hooks
 
 DIES = """
-import os, threading
-threading.Timer(1.0, lambda: os._exit(7)).start()
+import os, threading, time
+def end():
+    while not os.path.exists(WHEN):
+        time.sleep(0.05)
+    os._exit(7)
+threading.Thread(target=end, daemon=True).start()
 """
 FAILS = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +38,15 @@ ThreadingHTTPServer((os.environ["HOST"], 8080), Answer).serve_forever()
 """
 
 
+def dies(shop: Clone) -> Path:
+    """A version that dies once this file is there, and each time that it is started again."""
+    when = shop.folder.with_name("when")
+    app = (shop.folder / "app.py").read_text()
+    end = DIES.replace("WHEN", repr(str(when)))
+    shop.write("app.py", app.replace("import asyncio\n", f"import asyncio\n{end}", 1))
+    return when
+
+
 def watched(shop: Clone, how: str) -> None:
     """Commit how the app is watched after a switch."""
     compose = (shop.folder / "docker-compose.yml").read_text()
@@ -45,10 +59,10 @@ def watched(shop: Clone, how: str) -> None:
 def test_a_release_that_dies_after_the_switch_is_rolled_back(shop: Clone) -> None:
     shop.push()
     first = shop.head()
-    app = (shop.folder / "app.py").read_text()
-    shop.write("app.py", app.replace("import asyncio\n", "import asyncio\n" + DIES, 1))
+    when = dies(shop)
     shop.version("2")
     shop.push()
+    when.touch()
     until(lambda: shop.remote() == first, "the branch is at the first commit again")
     until(lambda: shop.body() == "hello 1\n", "the first release serves")
     last = shop.events()[0]
@@ -97,12 +111,12 @@ def test_whoever_converges_watches_for_the_rest_of_the_window(shop: Clone) -> No
 
 @pytest.mark.slow
 def test_who_wants_to_look_himself_is_told_only(shop: Clone) -> None:
-    watched(shop, "failure_action: continue, monitor: 5s")
+    watched(shop, "failure_action: continue, monitor: 60s")
     shop.push()
-    app = (shop.folder / "app.py").read_text()
-    shop.write("app.py", app.replace("import asyncio\n", "import asyncio\n" + DIES, 1))
+    when = dies(shop)
     shop.commit("dies")
     shop.push()
+    when.touch()
     until(lambda: shop.events()[0]["what"] == "trouble", "it is written down")
     assert shop.gear("releases", "--json").json()["live"] == 2
     assert "! shop: release 2 is in trouble" in shop.gear("releases").err
@@ -110,7 +124,7 @@ def test_who_wants_to_look_himself_is_told_only(shop: Clone) -> None:
 
 @pytest.mark.slow
 def test_a_restart_by_hand_is_no_trouble(shop: Clone) -> None:
-    watched(shop, "monitor: 6s")
+    watched(shop, "monitor: 12s")
     shop.push()
     shop.version("2")
     shop.push()

@@ -23,10 +23,11 @@ import pytest
 
 from geartrain.engine.docker import access_log
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.ports import free_port
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 
 pytestmark = [
     pytest.mark.docker,
@@ -64,7 +65,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     port, made = free_port(), []
     try:
         for name, domain, more in (("calm", CALM, ""), ("noisy", NOISY, MORE)):
-            one = clone_of(host, f"{name}{time.time_ns() % 10**6}", place)
+            one = clone_of(host, own_name(name), place)
             made.append(one)
             host.gear("app", "env", one.app, f"EDGE_PORT={port}")
             one.port = port

@@ -7,7 +7,6 @@ import contextlib
 import http.client
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.ports import free_port
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 from tests.server.tls.asking import http_, https, serial
 from tests.server.tls.asking import load as load_https
 from tests.server.tls.pem import Authority
@@ -42,7 +41,7 @@ class Host:
 
     def app(self, name: str, *paths: str, domains: str = DOMAIN, more: str = "") -> Clone:
         """A clone with an app that answers at these paths, not pushed yet."""
-        one = clone_of(self.host, f"{name}{time.time_ns() % 10**6}", self.place)
+        one = clone_of(self.host, own_name(name), self.place)
         self.made.append(one)
         self.host.gear("app", "env", one.app, f"EDGE_PORT={self.port}")
         one.port = self.port

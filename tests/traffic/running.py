@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import geartrain
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 GEAR = (sys.executable, "-m", "geartrain")
@@ -53,12 +54,6 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -
         assert time.monotonic() < end, f"not within {patience:g} s: {what}"
         time.sleep(0.01)
     return seen
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -167,7 +162,7 @@ def project(
     finally:
         known = made.family()
         made.gear("down", check=False)
-        until(lambda: not processes(folder), "everything has ended", 15)
+        until(lambda: not processes(folder), "everything has ended")
         assert not survivors(known)
 
 

@@ -48,20 +48,29 @@ class Stream:
         self.link.close()
 
 
+def frame(version: str) -> bytes:
+    """A short text frame is 0x81, its length and the text (RFC 6455, section 5.2)."""
+    return bytes([0x81, len(version)]) + version.encode()
+
+
+def event(version: str) -> bytes:
+    return f"data: {version}\n".encode()
+
+
 def web_socket(address: str, version: str, patience: float = PATIENCE) -> Stream:
-    """RFC 6455, section 1.3; a short text frame is 0x81, its length and the text."""
+    """RFC 6455, section 1.3."""
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
         f"GET /socket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
-    return Stream(address, request, bytes([0x81, len(version)]) + version.encode(), patience)
+    return Stream(address, request, frame(version), patience)
 
 
 def event_stream(address: str, version: str, patience: float = PATIENCE) -> Stream:
     """HTML Living Standard, section 9.2."""
     request = f"GET /events HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n"
-    return Stream(address, request, f"data: {version}\n".encode(), patience)
+    return Stream(address, request, event(version), patience)
 
 
 def of_the_new(kind: Callable[..., Stream], address: str, version: str) -> Stream:

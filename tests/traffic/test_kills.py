@@ -51,7 +51,7 @@ def still_well(stack: Project, traffic: Load) -> dict[str, Any]:
         traffic.more(500)
         return traffic.total - traffic.ok == before
 
-    until(settled, "a span without a loss", 20)
+    until(settled, "a span without a loss")
     lost = traffic.total - traffic.ok
     traffic.more(500)
     totals = traffic.finish()

@@ -22,7 +22,7 @@ import pytest
 
 from geartrain.engine.docker.host import DockerHost
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 from tests.traffic.conftest import Scale
 from tests.traffic.running import HERE, Load, load, nothing_lost, percentile, until
 from tests.traffic.streaming import event_stream, of_the_new, opened, web_socket
@@ -133,7 +133,7 @@ def pushed(
     place = tmp_path_factory.mktemp(server.name)
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
-    clone = clone_of(host, f"load{time.time_ns() % 10**6}", place, source="")
+    clone = clone_of(host, own_name("load"), place, source="")
     shutil.copytree(HERE / "app", clone.folder, dirs_exist_ok=True)
     clone.write("backend/requirements.txt", "\n".join(server.packages.split()) + "\n")
     try:

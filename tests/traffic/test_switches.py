@@ -45,7 +45,7 @@ class Switches:
         self.made.write_version(version)
         began = time.monotonic()
         for pid in self._pids:
-            waiting = threading.Thread(target=self._until_gone, args=(pid, began))
+            waiting = threading.Thread(target=self._until_gone, args=(os.pidfd_open(pid), began))
             waiting.start()
             self._waiting.append(waiting)
         done = self.made.up()
@@ -62,8 +62,7 @@ class Switches:
             if one["service"] == "backend" and one["release"] == told["release"]
         ]  # fmt: skip
 
-    def _until_gone(self, pid: int, began: float) -> None:
-        handle = os.pidfd_open(pid)
+    def _until_gone(self, handle: int, began: float) -> None:
         waiting = select.poll()
         waiting.register(handle, select.POLLIN)
         if waiting.poll(120_000):

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 import click
@@ -101,6 +101,10 @@ def attend(command: Sequence[str], env: Mapping[str, str], folder: str, user: in
     # gone on after its start; what is ignored, unlike this, the command would ignore as well.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda *_: None)
+    early: list[int] = []  # who is asked to end before the command can be told tells it then
+    pass_on: Callable[[int], None] = early.append
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _: pass_on(got))
     try:
         running = subprocess.Popen(
             list(command),
@@ -113,8 +117,9 @@ def attend(command: Sequence[str], env: Mapping[str, str], folder: str, user: in
         )
     except OSError as error:
         raise _unable(command, error) from error
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: running.send_signal(got))
+    pass_on = running.send_signal
+    for got in early:
+        running.send_signal(got)
     code = running.wait()
     return code if code >= 0 else 128 - code
 

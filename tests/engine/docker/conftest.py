@@ -9,8 +9,9 @@ from textwrap import dedent
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.engine.docker.hosts import clean, free_port
+from tests.engine.docker.hosts import clean
 from tests.engine.docker.releasing import Shop
+from tests.ports import free_port
 
 # Answers with what it is asked for: a variable, a name's address, or who it is.
 PROGRAM = dedent(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 
 from geartrain.engine.docker.host import DockerHost
@@ -10,13 +9,6 @@ from geartrain.engine.memory import Memory
 from geartrain.render import containers
 from tests.cli.running import until
 from tests.dockerd import DOCKER, docker
-
-
-def free_port() -> int:
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        port: int = any_port.getsockname()[1]
-        return port
 
 
 def clean(host: DockerHost) -> None:

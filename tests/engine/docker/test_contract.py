@@ -20,8 +20,9 @@ from geartrain.render import containers
 from geartrain.testing.apps import app, release
 from tests.dockerd import docker
 from tests.engine.contract import WORDS, EngineContract, eventually, ids, live, seen, up
-from tests.engine.docker.hosts import clean, free_port
+from tests.engine.docker.hosts import clean
 from tests.engine.programs import PROGRAM, RealPlace
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_daemon")]
 

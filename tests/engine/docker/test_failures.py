@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("docker_daemon")]
 GOOD = """\
 services:
   web: {{ build: ., command: "python program.py {how} {port}", x-gear: {{ port: 8080, health: / }},
-          ports: ["80:8080"], mem_limit: 48m, healthcheck: {{ test: "true", start_period: 3s }} }}
+          ports: ["80:8080"], mem_limit: 48m, healthcheck: {{ test: "true", start_period: 8s }} }}
 """
 
 

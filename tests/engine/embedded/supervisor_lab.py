@@ -16,6 +16,7 @@ from geartrain.engine.embedded.supervisor.client import Client, connect, ensure
 from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, Spec
 
 _numbers = itertools.count(2)
+PATIENCE = 60.0  # seconds for what takes a moment on an idle machine
 SLEEPS = "import time; time.sleep(100)"
 DEAF = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -25,11 +26,11 @@ DEAF = (
 
 def address() -> str:
     """A loopback address that no other test uses."""
-    number = next(_numbers)
-    return f"127.{200 + os.getpid() % 50}.{number // 200}.{number % 200 + 2}"
+    # Nor another run of the tests beside this one.
+    return f"127.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}.{next(_numbers)}"
 
 
-def eventually(true: Callable[[], Any], within: float = 10.0) -> Any:
+def eventually(true: Callable[[], Any], within: float = PATIENCE) -> Any:
     """Wait for something, and return it."""
     end = time.monotonic() + within
     while not (found := true()):
@@ -107,10 +108,17 @@ class Lab:
         every = self.client.ask("observe")["instances"]
         return next((one for one in every if one["name"] == name), {})
 
-    def until(self, name: str, wanted: str, within: float = 10.0) -> dict[str, Any]:
-        """Wait until a process is in a state."""
-        eventually(lambda: self.see(name).get("state") == wanted, within)
-        return self.see(name)
+    def until(self, name: str, wanted: str) -> dict[str, Any]:
+        """Wait until a process is in a state; what is told of it then."""
+        seen: dict[str, Any] = {}
+
+        def there() -> bool:
+            nonlocal seen
+            seen = self.see(name)
+            return seen.get("state") == wanted
+
+        eventually(there)
+        return seen
 
     def log(self, service: str) -> list[str]:
         """The texts of a service's lines, without stamp and name."""
@@ -124,4 +132,4 @@ class Lab:
             pids = self.everything()
             if client := connect(self.run):
                 client.ask("shutdown")
-            eventually(lambda: not alive(pids), within=15.0)
+            eventually(lambda: not alive(pids))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,15 +25,9 @@ from geartrain.engine.protocol import Engine
 from geartrain.testing.apps import app, release
 from tests.engine.contract import EngineContract, eventually, ids, live
 from tests.engine.programs import PROGRAM, RealPlace
+from tests.ports import free_port
 
 REFUSED = "server { listen 80; location / { prox_pass http://web:8080; } }\n"
-
-
-def free_port() -> int:
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        port: int = any_port.getsockname()[1]
-        return port
 
 
 class OnThisMachine(RealPlace):
@@ -148,7 +141,7 @@ def test_an_environment_that_is_gone_is_made_again(place: OnThisMachine) -> None
 
 
 def test_what_is_asked_after_an_interrupt_gets_its_own_answer(place: OnThisMachine) -> None:
-    made = place.release(1, web="silent")
+    made = place.release(1, web="hangs")  # waited for much longer than until the interrupt
     place.engine.build(made, lambda _: None)
     place.engine.start(made, ids(made))
 

@@ -109,7 +109,7 @@ def test_data_of_another_major_version_is_refused(host: Host) -> None:
     assert "nothing was changed" in str(refused.value)
 
 
-def asked(spec: Spec, patience: float = 5.0) -> str:
+def asked(spec: Spec, patience: float = 60.0) -> str:
     """What keeps PostgreSQL from being ready, as the supervisor asks it, or ""."""
 
     async def once() -> str:

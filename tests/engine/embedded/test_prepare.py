@@ -441,17 +441,20 @@ def test_two_builds_at_once_make_one_environment(box: Box, tmp_path: Path) -> No
     assert sum("installing" in line for line in box.said) == 1
 
 
-def test_preparing_again_runs_nothing(box: Box, tmp_path: Path) -> None:
+def test_preparing_again_runs_nothing(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environ = wheels(tmp_path, "aa")
     box.write(**{"requirements.txt": "aa\n"})
     dockerfile = f"{FROM}COPY . .\n{show('aa')}"
     box.prepare(dockerfile, environ)
     service = Service(name="b", role=Role.WEB, build=Build(context="."), built=read(dockerfile))
+    monkeypatch.setattr(subprocess, "Popen", None)
     times = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()
         box.of(service, environ)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.005
 
 

@@ -134,7 +134,7 @@ def test_a_guard_that_is_late_takes_nothing_from_the_next_one(lab: Lab, tmp_path
 def test_kill_9_of_the_supervisor(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
     os.kill(lab.pids()[1], signal.SIGKILL)
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     nothing_is_left(lab)
     with pytest.raises(GearError, match="the supervisor ended while it was asked to observe"):
         lab.client.ask("observe")
@@ -144,7 +144,7 @@ def test_kill_9_of_the_supervisor(full: tuple[Lab, list[int]]) -> None:
 def test_kill_9_of_the_guard(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
     os.kill(lab.pids()[0], signal.SIGKILL)
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     assert connect(lab.run) is None
     works_again(lab)
 
@@ -198,26 +198,30 @@ def test_killed_while_it_starts_them(tmp_path: Path) -> None:
         time.sleep(wait)
         pids += lab.everything()
         os.kill(lab.pids()[1], signal.SIGKILL)
-        eventually(lambda lab=lab: connect(lab.run) is None and not (lab.run / "pids").exists(), 12)
+        eventually(lambda lab=lab: connect(lab.run) is None and not (lab.run / "pids").exists())
         eventually(lambda pids=pids: not alive(pids))
 
 
 def test_a_lease_ends_everything_with_its_holder(full: tuple[Lab, list[int]]) -> None:
     lab, pids = full
+    told, tells = os.pipe()
     child = os.fork()
     if not child:
         try:
             holder = Client(lab.run)
             holder.lease()
-            time.sleep(60)
+            os.write(tells, b"x")
+            time.sleep(600)
         finally:
             os._exit(0)
-    time.sleep(0.2)
+    os.close(tells)
+    assert os.read(told, 1), "it has the lease"
+    os.close(told)
     state = lab.see("plain.1.1")["state"]
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert state == "ready"
-    eventually(lambda: not alive(pids), within=12)
+    eventually(lambda: not alive(pids))
     nothing_is_left(lab)
 
 

@@ -10,6 +10,7 @@ from tests.engine.embedded.supervisor_lab import SLEEPS, Lab, python
 
 MEMORY = 40 * 2**20
 SECONDS = 2.0
+WINDOWS = 5  # it may still be at what came before
 
 
 def resident(pid: int) -> int:
@@ -33,10 +34,11 @@ def test_it_is_small_and_idle(tmp_path: Path) -> None:
         lab.ready("w.1.0", "w.1.1", "w.1.2")
         pids = lab.pids()
         assert sum(map(resident, pids)) <= MEMORY
-        time.sleep(0.3)
-        before = sum(map(ticks, pids))
-        time.sleep(SECONDS)
-        used = (sum(map(ticks, pids)) - before) / os.sysconf("SC_CLK_TCK")
-        assert used <= 0.01 * SECONDS
+        used = []
+        while not used or used[-1] > 0.01 * SECONDS:
+            assert len(used) < WINDOWS, f"it is never idle: {used}"
+            before = sum(map(ticks, pids))
+            time.sleep(SECONDS)
+            used.append((sum(map(ticks, pids)) - before) / os.sysconf("SC_CLK_TCK"))
     finally:
         lab.end()

@@ -17,6 +17,7 @@ from geartrain.engine.embedded.supervisor.spec import Probe, ProbeKind, State
 from geartrain.errors import GearError
 from tests.engine.embedded.supervisor_lab import (
     DEAF,
+    PATIENCE,
     SLEEPS,
     Lab,
     address,
@@ -48,11 +49,11 @@ def test_an_http_probe_means_an_answer(lab: Lab) -> None:
 
 def test_an_error_is_no_answer_and_is_told(lab: Lab) -> None:
     where = address()
-    spec = serving("web.1.1", where, "HTTP/1.0 503 Service Unavailable", start_timeout=0.5)
-    lab.start(spec)
-    (seen,) = lab.ready("web.1.1")
+    lab.start(serving("web.1.1", where, "HTTP/1.0 503 Service Unavailable"))
+    told = f"GET / on {where}:8080 answers '503 Service Unavailable'"
+    eventually(lambda: lab.see("web.1.1")["note"] == told)
+    (seen,) = lab.ready("web.1.1", timeout=0.1)
     assert (seen["fine"], seen["state"]) == (False, "starting")
-    assert seen["note"] == f"GET / on {where}:8080 answers '503 Service Unavailable'"
 
 
 def test_one_that_never_listens_is_told_after_a_bound(lab: Lab) -> None:
@@ -60,7 +61,7 @@ def test_one_that_never_listens_is_told_after_a_bound(lab: Lab) -> None:
     lab.start(python("web.1.1", SLEEPS, probe=probe, start_timeout=0.3))
     began = time.monotonic()
     (seen,) = lab.ready("web.1.1")
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 15.0  # half of what it is without
     assert seen["note"] == f"nothing answers on {probe.address}:8080"
 
 
@@ -70,7 +71,7 @@ def test_one_that_accepts_and_ends_at_once_is_not_ready(lab: Lab) -> None:
         f"import socket, time; s = socket.create_server(({where!r}, 8080));"
         " s.accept(); time.sleep(0.05); raise SystemExit(7)"
     )
-    probe = Probe(kind=ProbeKind.TCP, address=where, port=8080, settle=0.3)
+    probe = Probe(kind=ProbeKind.TCP, address=where, port=8080, settle=60.0)
     lab.start(python("web.1.1", code, probe=probe))
     (seen,) = lab.ready("web.1.1")
     assert (seen["fine"], seen["note"]) == (False, "ended with exit code 7")
@@ -145,10 +146,11 @@ def test_it_comes_back_with_growing_pauses_and_gives_up_with_the_reason(
     pauses = [late - early - 0.1 for early, late in itertools.pairwise(times)]
     assert len(times) == 4
     for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=True):
-        assert least <= pause < least + 0.5
-    assert "w.1.1 gave up after 4 starts: ended with exit code 9" in " ".join(
-        (lab.logs / "w.log").read_text().split("\n")
-    )
+        assert least <= pause
+    assert [line for line in lab.log("w") if line != "no queue"] == [
+        *(f"w.1.1 ended with exit code 9; next start in {n} s" for n in (0.1, 0.2, 0.4)),
+        "w.1.1 gave up after 4 starts: ended with exit code 9",
+    ]
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
@@ -244,7 +246,7 @@ def test_what_does_not_stop_is_killed_after_its_grace_and_that_is_told(lab: Lab)
     pid = lab.see("w.1.1")["pid"]
     began = time.monotonic()
     lab.client.ask("stop", names=["w.1.1"])
-    assert 0.3 <= time.monotonic() - began < 2.0
+    assert time.monotonic() - began >= 0.3
     assert not alive([pid])
     assert lab.log("w")[-1] == "w.1.1 did not stop within 0.3 s: killed"
 
@@ -305,20 +307,22 @@ def test_what_retires_waits_for_others_and_not_for_ever(lab: Lab) -> None:
     assert lab.see("old.1.1")["state"] == "stopping"
     assert lab.client.ask("drained", timeout=0.1) == {"drained": False}
     lab.client.ask("stop", names=["worker.1.1"])
-    assert lab.client.ask("drained", timeout=5) == {"drained": True}
+    assert lab.client.ask("drained", timeout=PATIENCE) == {"drained": True}
     assert lab.see("old.1.1") == {}
     lab.start(python("old.1.1", SLEEPS))
     lab.client.ask("retire", names=["old.1.1"], after=[os.getpid()], deadline=0.2)
-    assert lab.client.ask("drained", timeout=5) == {"drained": True}
+    assert lab.client.ask("drained", timeout=PATIENCE) == {"drained": True}
 
 
 def test_what_retires_and_is_started_again_stays(lab: Lab) -> None:
+    lab.start(python("old.1.1", SLEEPS), python("worker.1.1", SLEEPS))
+    pid = lab.ready("old.1.1", "worker.1.1")[0]["pid"]
+    awaited = lab.see("worker.1.1")["pid"]
+    lab.client.ask("retire", names=["old.1.1"], after=[awaited], deadline=60)
     lab.start(python("old.1.1", SLEEPS))
-    pid = lab.ready("old.1.1")[0]["pid"]
-    lab.client.ask("retire", names=["old.1.1"], after=[os.getpid()], deadline=0.3)
-    lab.start(python("old.1.1", SLEEPS))
-    assert lab.client.ask("drained", timeout=5) == {"drained": True}
-    time.sleep(0.5)
+    assert lab.client.ask("drained", timeout=PATIENCE) == {"drained": True}
+    lab.client.ask("stop", names=["worker.1.1"])  # what it waited for
+    time.sleep(0.3)
     assert (lab.see("old.1.1")["state"], lab.see("old.1.1")["pid"]) == ("ready", pid)
 
 
@@ -328,21 +332,26 @@ def test_one_that_took_the_place_of_what_retires_stays(lab: Lab) -> None:
     lab.client.ask("retire", names=["old.1.1"], after=[os.getpid()], deadline=0.3)
     lab.client.ask("stop", names=["old.1.1"])
     lab.start(python("old.1.1", SLEEPS))
+    pid = lab.ready("old.1.1")[0]["pid"]
     time.sleep(0.5)
-    assert lab.see("old.1.1")["state"] == "ready"
+    assert (lab.see("old.1.1")["state"], lab.see("old.1.1")["pid"]) == ("ready", pid)
 
 
 # -- talking ----------------------------------------------------------------
 
 
-def test_two_clients_at_once(lab: Lab) -> None:
-    lab.start(python("slow.1.1", DEAF, probe=Probe(kind=ProbeKind.EXIT), start_timeout=30))
+def test_two_clients_at_once(lab: Lab, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    code = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)"
+    lab.start(python("slow.1.1", code, probe=Probe(kind=ProbeKind.EXIT), start_timeout=PATIENCE))
     other = Client(lab.run)
-    waiting = threading.Thread(target=lambda: other.ask("ready", names=["slow.1.1"], timeout=1))
+    waiting = threading.Thread(target=lambda: other.ask("ready", names=["slow.1.1"]))
     waiting.start()
     assert lab.see("slow.1.1")["state"] == "starting"
     assert waiting.is_alive()
+    flag.touch()
     waiting.join()
+    assert lab.see("slow.1.1")["state"] == "exited"
     other.close()
 
 
@@ -359,6 +368,37 @@ def test_many_clients_start_the_same_once(lab: Lab) -> None:
     lab.ready("w.1.1")
     guard, supervisor = lab.pids()
     assert lab.everything() == [guard, supervisor, lab.see("w.1.1")["pid"]]
+
+
+def test_a_signal_is_seen_that_came_just_before_the_wait_for_an_answer(lab: Lab) -> None:
+    """Python has noted it then, and the kernel's wait goes on."""
+    lab.start(python("slow.1.1", DEAF, probe=Probe(kind=ProbeKind.EXIT)))
+    asks = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def strike() -> None:
+        asks.wait()
+        time.sleep(0.3)
+        signal.pthread_kill(threading.get_ident(), signal.SIGALRM)  # it ends no wait but its own
+
+    def ask() -> None:
+        asks.set()
+        lab.client.ask("ready", names=["slow.1.1"], timeout=PATIENCE)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    striking = threading.Thread(target=strike)
+    striking.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask()
+    finally:
+        striking.join()
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < PATIENCE / 2
+    assert lab.see("slow.1.1")["state"] == "starting"
 
 
 @pytest.mark.parametrize(

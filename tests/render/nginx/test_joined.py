@@ -26,9 +26,10 @@ from geartrain.render.nginx.claims import FORMAT, Claim, agree, conflict, secure
 from geartrain.render.nginx.claims import shared as shared_names
 from geartrain.render.nginx.shared import JOINED, edge_files
 from geartrain.render.nginx.tls import Served
+from tests.ports import free_port
 
 from .apps import Golden, app, edge, html, web
-from .live import ask, backend, free_port, running, test_config, write
+from .live import ask, backend, running, test_config, write
 from .own_configs import HOST, moved
 
 GIXY = shutil.which("gixy", path=str(Path(sys.executable).parent))

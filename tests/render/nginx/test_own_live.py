@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from geartrain.render.nginx.own import adapt
+from tests.ports import free_port
 
-from .live import ask, backend, free_port, running
+from .live import ask, backend, running
 from .own_configs import mapping, sources
 
 pytestmark = pytest.mark.programs

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from geartrain.engine.certificates import Settings
 from geartrain.server import clock
 from geartrain.server.doctor.authority import authority
-from tests.cli.running import free_port
+from tests.ports import free_port
 from tests.server.tls.fake_acme import fake
 from tests.server.tls.pem import Authority
 

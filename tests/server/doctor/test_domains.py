@@ -15,7 +15,7 @@ from geartrain.engine.certificates import Certificate, Source, Store
 from geartrain.server.certificates import Row
 from geartrain.server.doctor.domains import domains, keys
 from geartrain.server.doctor.finding import Finding
-from tests.cli.running import free_port
+from tests.ports import free_port
 
 DAY = 86400.0
 Start = Callable[[Path], int]

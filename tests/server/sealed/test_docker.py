@@ -49,7 +49,8 @@ def test_values_are_in_the_instances_and_in_memory_alone(shop: Seeded) -> None:
         said += clone.push().err
         assert clone.body() == "1"
         shop.change("API_TOKEN")
-        search.forms |= Search({"API_TOKEN, the second": shop.values["API_TOKEN"]}).forms
+        second = Search({"API_TOKEN, the second": shop.values["API_TOKEN"]})
+        search.forms = search.forms | second.forms  # another one: a thread goes through it
         shop.version("2")
         said += clone.push().err
         assert clone.body() == "2"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from tests.cli.running import PATIENCE
 from tests.server.tls.http2 import Link, NotTakenOnError
 
 
@@ -101,7 +102,7 @@ def load(
 
 
 def _until(seen: Load, answered: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while seen.answered < answered:
         assert time.monotonic() < end, seen
         time.sleep(0.01)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.ports import free_port
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 from tests.server.tls.pem import Authority
 
 SHOP, BLOG, BOTH = "shop.gear.test", "blog.gear.test", "both.gear.test"
@@ -34,7 +33,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFolder]:
 
 
 def app(host: HostFolder, place: Path, name: str, *domains: str, port: int) -> Clone:
-    made = clone_of(host, f"{name}{time.time_ns() % 10**6}", place)
+    made = clone_of(host, own_name(name), place)
     host.gear("app", "env", made.app, f"EDGE_PORT={port}")
     made.port = port
     text = (made.folder / "docker-compose.yml").read_text()

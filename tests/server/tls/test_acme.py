@@ -19,9 +19,10 @@ import pytest
 from geartrain.engine.certificates import Source, Store
 from geartrain.engine.docker.host import DockerHost
 from geartrain.server import renewal
-from tests.cli.running import free_port, until
+from tests.cli.running import until
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import GEAR, Clone, HostFolder, clone_of
+from tests.ports import free_port
+from tests.server.pushing import GEAR, Clone, HostFolder, clone_of, own_name
 from tests.server.tls.asking import http_, load, serial
 from tests.server.tls.fake_acme import fake
 from tests.server.tls.pem import DAY, Authority
@@ -48,7 +49,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     place = tmp_path_factory.mktemp("acme")
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
-    made = clone_of(host, f"acme{time.time_ns() % 10**6}", place)
+    made = clone_of(host, own_name("acme"), place)
     text = (made.folder / "docker-compose.yml").read_text()
     made.write("docker-compose.yml", f"x-gear: {{domains: [{NAME}]}}\n{text}")
     made.commit("a domain")

@@ -95,7 +95,7 @@ def test_an_authority_that_never_answers(
     began = time.monotonic()
     said = refused(store)
     assert said.what == f"{bad.url}/dir cannot be asked: ReadTimeout"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_all_of_it_has_an_end(store: Store, bad: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_what_is_never_decided(
         f"{bad.url}/dir did not decide about a.test within 2 s",
         f"{bad.url}/dir cannot be asked: Timeout",
     )
-    assert 1 < time.monotonic() - began < 15
+    assert 1 < time.monotonic() - began < 60
 
 
 def test_a_domain_that_leads_elsewhere(store: Store, bad: Fake) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from geartrain.engine.docker.host import DockerHost
-from tests.cli.running import free_port
 from tests.engine.docker.hosts import clean
-from tests.server.pushing import Clone, HostFolder, clone_of
+from tests.ports import free_port
+from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 from tests.server.tls.asking import http_, https, load, serial
 from tests.server.tls.pem import DAY, Authority
 
@@ -36,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     host = HostFolder(place / "host")
     host.gear("host", "init", "--engine", "docker")
     host.gear("tls", "settings", "--port", str(free_port()))
-    clone = clone_of(host, f"tls{time.time_ns() % 10**6}", place)
+    clone = clone_of(host, own_name("tls"), place)
     text = (clone.folder / "docker-compose.yml").read_text()
     head = "x-gear: {domains: [shop.gear.test, www.gear.test], hsts: 180d}\n"
     clone.write("docker-compose.yml", head + text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import sys
 import threading
@@ -18,7 +19,8 @@ from geartrain.engine.embedded.supervisor.spec import Spec, to_json
 from geartrain.errors import GearError
 
 SOCKET = "supervisor.sock"
-START_WITHIN = 10.0
+START_WITHIN = 30.0  # seconds; it takes a moment where nothing else runs
+LOOK_EVERY = 500  # milliseconds
 
 
 class Client:
@@ -83,6 +85,7 @@ class Client:
                     self._connect()
                 self._owed = True
                 self._socket.sendall(json.dumps({"op": op, **rest}).encode() + b"\n")
+                self._wait()
                 line = self._file.readline()
                 self._owed = False
         except OSError:
@@ -96,6 +99,17 @@ class Client:
         if "error" in reply:
             raise GearError(f"the supervisor could not {op}: {reply['error']}")
         return reply
+
+    def _wait(self) -> None:
+        """Wait until there is an answer, in short turns.
+
+        Python looks for signals before it waits in the kernel, and lets another thread go on in
+        between: Ctrl-C in that moment would be seen only once the answer is there.
+        """
+        answers = select.poll()
+        answers.register(self._socket, select.POLLIN)
+        while not answers.poll(LOOK_EVERY):
+            pass
 
     def start(self, specs: Sequence[Spec]) -> None:
         """Start processes; those that run as asked already are left alone."""
@@ -148,7 +162,7 @@ def ensure(run: Path, logs: Path) -> Client:
     The caller holds the host's lock.
 
     Raises:
-        GearError: it did not answer within 10 s.
+        GearError: it did not answer within 30 s.
     """
     if client := connect(run):
         return client

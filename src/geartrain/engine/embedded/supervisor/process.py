@@ -171,7 +171,8 @@ class Process:
             output(f"{spec.argv[0]}: {error.strerror}\n".encode())
             return False
         self.pid = self._child.pid
-        self._become(State.STARTING)
+        # A job that runs is as it should be from the first moment: nobody waits for it.
+        self._become(State.READY if spec.schedule else State.STARTING)
         probing = asyncio.create_task(self._probe(self._child))
         try:
             self.code = await asyncio.shield(self._child.ended)
@@ -187,7 +188,7 @@ class Process:
 
     async def _probe(self, child: Child) -> bool:
         probe = self.spec.probe
-        if probe.kind is ProbeKind.EXIT:
+        if probe.kind is ProbeKind.EXIT or self.spec.schedule:
             return False
         if probe.kind is ProbeKind.NONE:
             await asyncio.sleep(probe.settle)
