@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from geartrain import durable
 from geartrain.engine.embedded.host import SYSTEM_BINARIES, data_user, reachable
 from geartrain.errors import Exit, GearError
 
@@ -123,6 +124,7 @@ def _shared(package: str, below: str) -> Path:
             if (packages / name).is_dir():
                 shutil.copytree(packages / name, half / name, symlinks=True)
         half.chmod(0o755)
+        durable.sync_system(half)  # whoever finds it takes it for whole, also after a power cut
         try:
             half.rename(place)
         except OSError:
