@@ -69,6 +69,7 @@ class HostFolder:
         apps = list((self.folder / "apps").iterdir()) if (self.folder / "apps").exists() else []
         for app in apps:
             Memory(self.folder, app.name).forget()
+            (app / "app.json").unlink(missing_ok=True)  # who still watches it after a push goes
             if client := connect(app / "run"):
                 client.ask("shutdown")
                 client.ended()
