@@ -32,6 +32,16 @@ def test_what_it_starts_in_a_session_of_its_own_gives_way_too(tmp_path: Path) ->
         os.kill(process, signal.SIGKILL)
 
 
+def test_the_session_of_a_terminal_does_not_give_way() -> None:
+    code = "from geartrain.engine.giving_way import give_way; give_way()"
+    then = "cat /proc/self/autogroup || echo nice 0"  # only where the kernel has it
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" && {then}', "sh", sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, start_new_session=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.endswith("nice 0\n")
+
+
 def giving_way_by() -> int:
     """Ten steps below what this process has."""
     return min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)

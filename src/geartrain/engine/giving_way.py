@@ -17,10 +17,15 @@ PAUSE = 0.1  # seconds; all users together may change a session's share so often
 
 
 def give_way() -> None:
-    """Lower the priority of this process and its children, for good."""
+    """Lower the priority of this process and its children, for good.
+
+    The share of its session only where that is its own: in somebody's terminal all else would
+    give way from then on, too.
+    """
     os.nice(NICE)
-    with contextlib.suppress(OSError):
-        _share(os.getpid(), NICE)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            _share(os.getpid(), NICE)
 
 
 def pass_on(process: int) -> None:
