@@ -68,7 +68,7 @@ def program(name: str, role: Role, how: str, **rest: object) -> Service:
     command = ("python", "program.py", how)
     return Service(
         name=name, role=role, build=Build(context="."), built=image, command=command,
-        **rest,  # type: ignore[arg-type]
+        **rest,  # type: ignore[arg-type]  # the caller's are Service's own
     )  # fmt: skip
 
 

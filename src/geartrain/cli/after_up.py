@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from geartrain import durable
 from geartrain.app.release import Release
 from geartrain.cli.output import note
 from geartrain.cli.place import Place
@@ -47,16 +46,9 @@ class Private:
         client.close()
         return True
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Be the only one who watches its releases; waits for the one before."""
-        path = Host(self._project).folder / LOCK
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
+        return durable.alone(Host(self._project).folder / LOCK)
 
     def home(self) -> Home:
         """Its home."""

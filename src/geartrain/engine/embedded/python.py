@@ -112,9 +112,14 @@ def prepare(
         source = choose_source(installs, layout, workdir, where)
         source = replace(source, seed=_runs_pip(argv, layout, workdir))
         notices += _left_undone(service)
-        how = {"uv": uv, "environ": environ, "report": report, "where": service.name}
-        env = ensure(source, interpreter, envs=envs, user=checkout, **how)  # type: ignore[arg-type]
-        over = overlay(source.projects, env, target, **how)  # type: ignore[arg-type]
+        who = service.name
+        env = ensure(
+            source, interpreter, envs=envs, uv=uv, environ=environ, report=report, where=who,
+            user=checkout,
+        )  # fmt: skip
+        over = overlay(
+            source.projects, env, target, uv=uv, environ=environ, report=report, where=who
+        )
     argv = argv or detect(layout.cwd, env)
     if not argv:
         raise InvalidError(
