@@ -13,6 +13,7 @@ from geartrain.cli.output import note, show_error
 from geartrain.cli.progress import Progress
 from geartrain.engine.giving_way import give_way
 from geartrain.errors import GearError
+from geartrain.release.deploy import Result
 from geartrain.release.session import Session
 from geartrain.server import (
     branch,
@@ -107,7 +108,7 @@ def _release(push: Push, arrived: Arrived, beside: Beside, tell: Callable[[int],
             jobs.attend(app)
             asked = _say_certificates(app)
             _forget_old_keys(app)
-            _say_end(app, arrived.began, changed=done.result.changed, drained=done.drained)
+            _say_end(app, arrived.began, done.result)
             tell(0)
             # Git moves the branch now; until then nobody else may.
             branch.wait_for(arrived.git, GIT_ENDS_WITHIN)
@@ -171,12 +172,12 @@ def _get_certificates(app: ServerApp, by: str) -> None:
     renewal.renew(app.host, by, lambda _: None)
 
 
-def _say_end(app: ServerApp, began: float, *, changed: bool, drained: bool) -> None:
+def _say_end(app: ServerApp, began: float, result: Result) -> None:
     number = app.ledger(app.home()).desired().live
-    if not changed:
+    if not result.changed:
         note(f"{app.name}: nothing to do, release {number} runs this already")
         return
-    if not drained:
+    if not result.drained:
         note("  old instances finish their last requests in the background")
     took = time.monotonic() - began
     note(f"{app.name}: release {number} is live, {took:.2f} s in all")

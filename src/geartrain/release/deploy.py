@@ -40,11 +40,15 @@ class Cause:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of it. `live_after` counts seconds from the command's start to the switch."""
+    """What came of it. `live_after` counts seconds from the command's start to the switch.
+
+    `drained` says that nothing of the release before is left.
+    """
 
     session: Session
     release: Release
     live_after: float
+    drained: bool = True
     steps: tuple[Timing, ...] = ()
 
     @property
@@ -62,6 +66,7 @@ def deploy(
     *,
     checks: Checks | None = None,
     commit: str = "",
+    drain: float = 0.0,
     on_live: Callable[[float], None] = lambda _: None,
 ) -> Result:
     """Bring the host to a session's release. The caller holds the app's lock.
@@ -74,6 +79,7 @@ def deploy(
         began: when the command started (`time.monotonic`).
         checks: runs check commands, where the plan has any.
         commit: what the branch that releases is at once it is live.
+        drain: seconds that the old instances are waited for.
         on_live: told, at the switch, the seconds that it took.
 
     Raises:
@@ -131,11 +137,15 @@ def deploy(
     if not session.new and wanted != ledger.desired():
         what = cause.what if cause.what is What.SCALED else What.SAME
         ledger.tell(wanted, _event(session, cause, what, commit=wanted.commit, steps=timed.steps))
+    live_after = (live_at or time.monotonic()) - began
+    # First: what is swept can wait, and requests that are under way would have to.
+    drained = engine.drained(drain)
     draining = {one.id.release for one in engine.observe().instances}
     ledger.prune({chosen.number, desired.live, *draining})
     engine.sweep()
-    live_after = (live_at or time.monotonic()) - began
-    return Result(session=session, release=chosen, live_after=live_after, steps=timed.steps)
+    return Result(
+        session=session, release=chosen, live_after=live_after, drained=drained, steps=timed.steps
+    )
 
 
 def _lesser(cause: Cause, desired: Desired) -> What:

@@ -58,7 +58,6 @@ class Received:
 
     plan: tuple[str, ...]
     result: Result | None
-    drained: bool
 
 
 def receive(
@@ -103,7 +102,7 @@ def receive(
             for notice in ready.notices:
                 say(f"  · {notice}")
         if "plan" in push.options:
-            return Received(plan=tuple(map(str, ready.steps)), result=None, drained=True)
+            return Received(plan=tuple(map(str, ready.steps)), result=None)
         if ready.new:
             ledger.save(chosen, source)
         keep(home.releases / str(chosen.number), home.project)
@@ -124,6 +123,7 @@ def receive(
                 began,
                 checks=checks(app, home),
                 commit=push.update.new,
+                drain=DRAIN,
                 on_live=lambda seconds: on_live(ready, seconds),
             )
         except GearError as error:
@@ -132,8 +132,7 @@ def receive(
                 care.hide(error, app.values(home).of(ready.release))
             raise
     presence.finish()
-    drained = not result.changed or ready.engine.drained(DRAIN)
-    return Received(plan=(), result=result, drained=drained)
+    return Received(plan=(), result=result)
 
 
 def _still_at(push: Push) -> None:
