@@ -6,13 +6,16 @@ there. One that was killed is noticed by that: nobody holds the lock.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from geartrain.engine.giving_way import pass_on
@@ -113,3 +116,56 @@ def start(
         os.pwrite(lock, f"{started.pid}\n".encode(), 0)
     pass_on(started.pid)
     return started.pid
+
+
+def hand_over(work: Callable[[], object], log: Path, lock: int, title: str) -> None:
+    """Have a copy of this process do something in a session of its own, and do not wait for it.
+
+    For what is due while requests are moved from one release to the next: a process that begins
+    anew loads all that this one has loaded, and they wait for the processor meanwhile.
+
+    Args:
+        work: what it does. Nothing that was open in this process is open in the copy.
+        log: where its errors go.
+        lock: descriptor of the lock that it takes over, as for `start`; it stays open there.
+        title: its name among the processes, at most 15 characters (proc(5), comm).
+    """
+    os.ftruncate(lock, 0)
+    if child := os.fork():
+        os.waitpid(child, 0)  # it has written down whose the lock is now
+        return
+    try:
+        os.setsid()
+        if heir := os.fork():  # the work is init's child, and no zombie of this process's
+            os.pwrite(lock, f"{heir}\n".encode(), 0)
+            os._exit(0)
+        gc.freeze()  # what refers to files of this process must not close those of the copy
+        _begin_anew(log, lock)
+        _become(title)
+        pass_on(os.getpid())
+        work()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _begin_anew(log: Path, lock: int) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for fd, to in ((nothing, 0), (nothing, 1), (errors, 2)):
+        os.dup2(fd, to)
+    for fd in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if fd > 2 and fd != lock:
+            with contextlib.suppress(OSError):  # the one that read the folder
+                os.close(fd)
+    sys.stdout = sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
+def _become(title: str) -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(title)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from geartrain.render import containers
 # nginx itself ends its old workers after x-gear.drain; this is for one that hangs.
 DRAIN_AT_MOST = 3600.0
 LOCK = "retire.lock"
+TITLE = "gear retire"
 LINES = 5000  # of an instance's log that are kept when it goes
 
 
@@ -90,9 +92,8 @@ def begin(home: DockerHome) -> None:
     """See to it that a process is at what is noted; it outlives this one."""
     if not notes(home) or (fd := aside.take(home.run / LOCK)) is None:
         return
-    here: list[str | Path] = [home.host.folder, home.name, home.folder]
     try:
-        aside.start(["geartrain.engine.docker.retire", *here], home.logs / "retire.log", lock=fd)
+        aside.hand_over(lambda: end_all(home, fd), home.logs / "retire.log", fd, TITLE)
     finally:
         os.close(fd)
 
@@ -117,10 +118,14 @@ def _hold(home: DockerHome, container: str) -> AbstractContextManager[None]:
 def end_all(home: DockerHome, lock: int) -> None:
     """End everything that is noted, each when its time has come. Runs in its own process.
 
+    A terminal that closes, and Ctrl-C there, are not meant for it.
+
     Args:
         home: the app's home.
         lock: descriptor of the lock that was taken for this process.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     held: int | None = lock
     while held is not None:
         while noted := notes(home):
