@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,21 @@ def test_a_key_may_run_one_command_and_what_others_wrote_stays(host: HostFolder)
     refused = host.gear("keys", "remove", "bobby", code=None)
     assert refused.code
     assert "there is no key 'bobby'" in refused.err
+
+
+def test_hosts_of_one_user_write_their_keys_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / ".ssh"
+    every = [Key(name=f"k{n}", role=Role.DEPLOY, public=other_key(n)) for n in range(20)]
+
+    def grow(host: str) -> None:
+        for count in range(1, len(every) + 1):
+            authorized.write(folder, host, every[:count], ["gear"])
+
+    hosts = ("/one", "/two", "/three")
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        list(pool.map(grow, hosts))
+    lines = (folder / "authorized_keys").read_text().splitlines()
+    assert len(lines) == len(hosts) * (len(every) + 2), "each has all of its keys, once"
 
 
 def test_a_key_has_one_name(host: HostFolder) -> None:

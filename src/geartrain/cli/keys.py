@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from geartrain import durable
 from geartrain.cli import options, ssh
 from geartrain.cli.output import as_json as print_json
 from geartrain.cli.output import columns, note
@@ -104,14 +103,8 @@ def keys_remove(name: str, host_dir: Path | None) -> None:
 
 
 def _authorize(host: ServerHost, known: dict[str, Key]) -> None:
-    """Have sshd know the keys: the file is there in full, or as it was."""
-    folder = Path.home() / ".ssh"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = (folder / "authorized_keys").resolve()
-    text = path.read_text() if path.exists() else ""
     ordered = [known[name] for name in sorted(known)]
-    said = authorized.merged(text, str(host.folder), ordered, ssh.command(host.folder))
-    durable.write(path, said, 0o600)
+    authorized.write(Path.home() / ".ssh", str(host.folder), ordered, ssh.command(host.folder))
 
 
 def _shown(key: Key) -> dict[str, object]:

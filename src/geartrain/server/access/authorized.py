@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from geartrain import durable
 from geartrain.server.access.keys import Key
 
 BEGIN = "# Made by `gear keys`: from here"
@@ -45,3 +47,19 @@ def merged(text: str, host: str, keys: Iterable[Key], command: Sequence[str]) ->
         before, after = lines, []
     block = [begin, *(line(key, command) for key in keys), end]
     return "\n".join([*before, *(block if len(block) > 2 else ()), *after, ""]).lstrip("\n")
+
+
+def write(folder: Path, host: str, keys: Iterable[Key], command: Sequence[str]) -> None:
+    """Have sshd know a host's keys: the file is there in full, or as it was.
+
+    Args:
+        folder: the user's `.ssh`, which is made where it is not there.
+        host: the host's folder.
+        keys: its keys.
+        command: what each may run (see `line`).
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = (folder / "authorized_keys").resolve()
+    with durable.alone(folder / ".gear.lock"):  # of another host, whose keys are in it, too
+        text = path.read_text() if path.exists() else ""
+        durable.write(path, merged(text, host, keys, command), 0o600)

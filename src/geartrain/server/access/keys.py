@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -138,14 +136,10 @@ def read(host: ServerHost) -> dict[str, Key]:
 @contextmanager
 def changing(host: ServerHost) -> Iterator[dict[str, Key]]:
     """The keys, to be changed and then written, by one process at a time."""
-    fd = os.open(host.folder / "keys.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with durable.alone(host.folder / "keys.lock"):
         keys = read(host)
         yield keys
         _write(host, keys)
-    finally:
-        os.close(fd)
 
 
 def _write(host: ServerHost, keys: dict[str, Key]) -> None:
