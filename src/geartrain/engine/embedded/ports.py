@@ -18,6 +18,8 @@ LOOPBACK = "127.0.0.1"
 UNPRIVILEGED = 1024
 STEPS = 100
 
+_CLAIMED: dict[int, socket.socket] = {}
+
 
 def choose(host: Host, sites: Sequence[Site], edge_pids: set[int]) -> tuple[str, ...]:
     """Decide on a port here for every site's port, and remember it.
@@ -53,18 +55,35 @@ def choose(host: Host, sites: Sequence[Site], edge_pids: set[int]) -> tuple[str,
 def _first_free(port: int, edge_pids: set[int], ours: set[int]) -> int:
     if may_bind(port):
         who = _taken(port, edge_pids)
-        if who is None:
+        if who is None and _claim(port):
             return port
-        if not _is_edge(who):
+        if who is not None and not _is_edge(who):
             raise GearError(
                 f"port {port} is held by {who}",
                 remedy=f"stop that program, or run `gear up --port {port}={8000 + port % 1000}`",
             )
     first = 8080 if port == 80 else port + 1 if may_bind(port) else 8000 + port
     for here in range(first, first + STEPS):
-        if here not in ours and _taken(here, edge_pids) is None:
+        if here not in ours and _taken(here, edge_pids) is None and _claim(here):
             return here
     raise GearError(f"no free port from {first} to {first + STEPS - 1}")
+
+
+def _claim(port: int) -> bool:
+    """Keep a port to this process until its nginx holds it; False while another process does.
+
+    Two projects may start for the first time at once. An address without a file is known as far as
+    the port is, in one network namespace, and is free again when the process ends (unix(7)).
+    """
+    if port not in _CLAIMED:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0geartrain/port/{port}")
+        except OSError:
+            claim.close()
+            return False
+        _CLAIMED[port] = claim
+    return True
 
 
 def _taken(port: int, edge_pids: set[int]) -> Holder | None:
