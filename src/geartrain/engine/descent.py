@@ -47,11 +47,23 @@ def descendants(pid: int) -> list[int]:
 
 def state(pid: int) -> str:
     """The kernel's letter for a process's state ("" when it is gone, Z for a zombie)."""
+    return next(iter(_stat(pid)), "")
+
+
+def began(pid: int) -> int:
+    """When a process began, in clock ticks since the machine did; 0 when it is gone.
+
+    Its number alone may be another's by the next look (proc(5), starttime).
+    """
+    return int(words[19]) if (words := _stat(pid)) else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; nothing when it is gone."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[0]
+        return []
 
 
 def send(pids: list[int], number: int) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from geartrain.app.policy import AppPolicy
 from geartrain.app.release import Release
+from geartrain.engine.descent import began
+from geartrain.engine.docker import observing, retiring
 from geartrain.engine.docker.engine import DockerEngine
 from geartrain.engine.docker.host import DockerHome, DockerHost
 from geartrain.engine.protocol import Engine, State
@@ -136,6 +138,20 @@ def test_a_process_that_ends_old_instances_may_be_killed_itself(place: InContain
     eventually(lambda: place.engine.drained(10.0))
     assert place.engine.observe().find(one) is None
     assert place.asked() == "release 1"
+
+
+def test_who_got_the_number_of_an_old_worker_keeps_no_instance(place: InContainers) -> None:
+    first, second = place.release(1), place.release(2)
+    live(place, first)
+    live(place, second)
+    old = [one for one in observing.of_app(place.home) if one.instance in ids(first)]
+    retiring.write(place.home, old, [os.getpid()])
+    (note,) = place.home.retiring.iterdir()
+    kept = retiring.notes(place.home)[0]
+    before = msgspec.structs.replace(kept, after=((os.getpid(), began(os.getpid()) - 1),))
+    note.write_bytes(msgspec.json.encode(before))
+    eventually(lambda: place.engine.drained(10.0))
+    assert place.engine.observe().find(ids(first)[0]) is None
 
 
 def test_nothing_is_left_of_a_release_that_has_gone(place: InContainers) -> None:

@@ -15,12 +15,12 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import msgspec
 
 from geartrain import durable
 from geartrain.engine import aside
+from geartrain.engine.descent import began
 from geartrain.engine.docker import api, networks
 from geartrain.engine.docker.api import RefusedError
 from geartrain.engine.docker.client import docker
@@ -36,21 +36,23 @@ LINES = 5000  # of an instance's log that are kept when it goes
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance that goes once these processes have ended. Times are Unix seconds."""
+    """An instance that goes once these processes have ended: the pid of each, and when it began.
+
+    Times are Unix seconds, but for that one (see `began`).
+    """
 
     container: str
     name: str
-    after: tuple[int, ...] = ()
+    after: tuple[tuple[int, int], ...] = ()
     until: float = 0.0
 
 
 def write(home: DockerHome, found: Sequence[Container], after: Sequence[int]) -> None:
     """Note that containers are to go once some processes have ended."""
     until = time.time() + DRAIN_AT_MOST
+    awaited = tuple((pid, began(pid)) for pid in after)
     for one in found:
-        note = Note(
-            container=one.id, name=one.name.removeprefix("/"), after=tuple(after), until=until
-        )
+        note = Note(container=one.id, name=one.name.removeprefix("/"), after=awaited, until=until)
         durable.write(home.retiring / one.id, msgspec.json.encode(note), 0o600)
 
 
@@ -130,12 +132,12 @@ def end_all(home: DockerHome, lock: int) -> None:
     while held is not None:
         while noted := notes(home):
             now = time.time()
-            due = [n for n in noted if now > n.until or not any(_runs(pid) for pid in n.after)]
+            due = [n for n in noted if now > n.until or not any(_runs(*one) for one in n.after)]
             if due:
                 with ThreadPoolExecutor(len(due)) as pool:
                     list(pool.map(lambda note: _end(home, note), due))
             else:
-                _wait([pid for note in noted for pid in note.after], 1.0)
+                _wait([pid for note in noted for pid, _ in note.after], 1.0)
         os.close(held)
         # Whoever noted something in this very moment saw somebody at work.
         held = aside.take(home.run / LOCK) if notes(home) else None
@@ -217,5 +219,5 @@ def _wait(pids: Sequence[int], seconds: float) -> None:
             os.close(fd)
 
 
-def _runs(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+def _runs(pid: int, since: int) -> bool:
+    return since != 0 and began(pid) == since
