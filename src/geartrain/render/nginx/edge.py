@@ -34,6 +34,7 @@ def render_edge(
         InvalidError: a name or path cannot be written in nginx's language.
     """
     asked = [location for site in sites for location in site.locations]
+    static = any(one.static is not None for one in asked)
     strips = any(one.strip for one in asked)
     own = ['set $forwarded_prefix "";'] if strips else []
     parts = [
@@ -45,7 +46,8 @@ def render_edge(
                 app,
                 binding,
                 caches=any(one.cache for one in asked),
-                serves=any(one.static is not None for one in asked),
+                serves=static,
+                static=static,
                 longest=max((len(name) for site in sites for name in site.domains), default=0),
             ),
             *app_parts(sites, binding, tls=tls, own=own),

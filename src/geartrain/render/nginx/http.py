@@ -69,6 +69,7 @@ def http_settings(
     *,
     caches: bool,
     serves: bool,
+    static: bool,
     longest: int,
     release: str = "",
 ) -> list[str]:
@@ -79,6 +80,7 @@ def http_settings(
         binding: folders, log and generation.
         caches: some route has a response cache.
         serves: some location serves files.
+        static: some of them are an app's own.
         longest: length of the longest domain.
         release: names the release in the log and the cache; default the binding's generation.
     """
@@ -88,7 +90,7 @@ def http_settings(
         _folders(binding),
         _log(binding, said, caches),
         _compression(),
-        _maps(serves),
+        _maps(static),
         _answers(caches),
         _requests(app),
         _cache(binding, said) if caches else [],
@@ -203,7 +205,7 @@ def _compression() -> list[str]:
     ]
 
 
-def _maps(serves: bool) -> list[str]:
+def _maps(static: bool) -> list[str]:
     lines = [
         "# A caller's own request id is kept when it looks like one.",
         *block(
@@ -220,8 +222,10 @@ def _maps(serves: bool) -> list[str]:
         *block("map $http_upgrade $proxy_connection", ['default   "";', "websocket upgrade;"]),
         "",
         "# WebSockets and event streams may be silent for long, and are never buffered.",
-        *block("map $http_accept $event_stream", ["default 0;", "text/event-stream 1;"]),
-        *block("map $http_upgrade $stream", ["default   $event_stream;", "websocket 1;"]),
+        *block(
+            'map "$http_accept $http_upgrade" $stream',
+            ["default 0;", '"~*^text/event-stream " 1;', '"~* websocket$" 1;'],
+        ),
         "",
         "# Headers that the app sends itself win.",
     ]
@@ -229,7 +233,7 @@ def _maps(serves: bool) -> list[str]:
         lines += block(
             f"map $upstream_http_{variable} ${variable}", ['default "";', f'""      {value};']
         )
-    if serves:
+    if static:
         lines += [
             "",
             "# Files with a hash in their name never change; the rest is asked for again (ETag).",

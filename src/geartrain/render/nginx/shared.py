@@ -125,6 +125,10 @@ def host_files(claims: Sequence[Claim], binding: Binding, *, joins: bool = False
     shortest = App(name="host", services={}, policy=AppPolicy(drain=_duration(min(drains))))
     names = max((len(domain) for claim in claims for domain in claim.domains), default=0)
     secure = sorted({address for claim in claims for address in claim.tls})
+    # Only what somebody needs: nginx takes a good part of a millisecond for each map that it reads,
+    # at every reload, and starts two processes more for a cache.
+    asked = [place for claim in claims for site in claim.sites for place in site.locations]
+    old = not all(claim.whole for claim in claims)  # nobody knows what is in their files
     chosen = {domain: one for claim in claims for domain, one in claim.certificates.items()}
     parts = [
         [f"# Written by Geartrain for {binding.generation}; changes are lost at the next release."],
@@ -132,16 +136,16 @@ def host_files(claims: Sequence[Claim], binding: Binding, *, joins: bool = False
         block(
             "http",
             http_settings(
-                shortest, binding, caches=True, serves=True, longest=names,
-                release=RELEASE,
+                shortest, binding, longest=names, release=RELEASE,
+                caches=old or any(one.cache is not None for one in asked),
+                serves=True,  # what certificates are proven by
+                static=old or any(one.static is not None for one in asked),
             ),
             [
                 "# Set by the app's server; a request that reaches none has none.",
                 "uninitialized_variable_warn off;",
                 *([] if claims else [f'map "" {name} {{ default ""; }}' for name in VARIABLES]),
-                "# Set where an app asks for it, on https alone; an empty header is not sent.",
-                f'map "" {HSTS} {{ default ""; }}',
-                f"add_header Strict-Transport-Security {HSTS} always;",
+                *(_hsts() if secure or old else []),
                 "include apps/*.conf;",
                 *([f"include {JOINED};"] if joins else []),
             ],
@@ -158,6 +162,14 @@ def host_files(claims: Sequence[Claim], binding: Binding, *, joins: bool = False
         "mime.types": File(0o644, MIME_TYPES),
         FORWARDED: File(0o644, forwarded(strips=True)),
     }
+
+
+def _hsts() -> list[str]:
+    return [
+        "# Set where an app asks for it, on https alone; an empty header is not sent.",
+        f'map "" {HSTS} {{ default ""; }}',
+        f"add_header Strict-Transport-Security {HSTS} always;",
+    ]
 
 
 def _left(claims: Sequence[Claim]) -> list[str]:
