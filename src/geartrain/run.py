@@ -29,6 +29,12 @@ CALLER = f"{os.getpid()}-{time.time_ns()}"
 """This process, by a name that no other one ever has."""
 
 
+def call_anew() -> None:
+    """Take another name: this process is a copy that goes on when the one before is killed."""
+    global CALLER
+    CALLER = f"{os.getpid()}-{time.time_ns()}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
     """A program that has ended."""

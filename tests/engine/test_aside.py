@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,9 +45,10 @@ def test_who_only_looks_keeps_nobody_from_taking_a_lock(tmp_path: Path) -> None:
 
 
 HANDS_OVER = """
-import os, signal, sys, threading
+import json, os, signal, sys, threading
 from pathlib import Path
 from geartrain.engine import aside
+from geartrain.run import run
 
 folder = Path(sys.argv[1])
 own = open(folder / "own", "w")
@@ -54,9 +57,15 @@ os.nice(7)
 threading.Timer(60, print).start()  # as a progress line has one
 
 def work():
-    said = sorted(os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists())
-    me = Path("/proc/self/comm").read_text(), os.getpriority(os.PRIO_PROCESS, 0), os.getcwd()
-    print("it works:", *said, *me, file=sys.stderr, flush=True)
+    open_here = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    facts = {
+        "open": sorted({path for path in open_here if path.startswith("/")}),
+        "called": Path("/proc/self/comm").read_text().strip(),
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
+        "folder": os.getcwd(),
+        "caller": run(["printenv", "GEAR_CALLER"]).out.partition("-")[0],
+    }
+    print(json.dumps(facts), file=sys.stderr)
     with open(folder / "go on") as pipe:
         pipe.read()
     raise OSError("its own trouble")
@@ -68,9 +77,27 @@ os._exit(0)
 """
 
 
+@dataclass(frozen=True)
+class Heir:
+    """What took over from a process that has ended."""
+
+    folder: Path
+    pid: int
+    process: int
+
+    def goes_on(self) -> None:
+        """Let it do the rest."""
+        with (self.folder / "go on").open("w"):
+            pass
+
+    def has_ended(self) -> list[str]:
+        """What it wrote until its end."""
+        assert select.select([self.process], [], [], 30)[0]
+        return (self.folder / "log").read_text().splitlines()
+
+
 @pytest.fixture
-def heir(tmp_path: Path) -> Iterator[int]:
-    """The pid of what took over from a process that has ended."""
+def heir(tmp_path: Path) -> Iterator[Heir]:
     os.mkfifo(tmp_path / "go on")
     done = subprocess.run(
         [sys.executable, "-c", HANDS_OVER, tmp_path], capture_output=True, text=True, timeout=30,
@@ -78,52 +105,40 @@ def heir(tmp_path: Path) -> Iterator[int]:
     )  # fmt: skip
     assert done.stderr == ""
     pid = int(done.stdout)
-    seen = os.pidfd_open(pid)
+    process = os.pidfd_open(pid)
     try:
-        yield pid
+        yield Heir(tmp_path, pid, process)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        select.select([seen], [], [], 30)
-        os.close(seen)
+        select.select([process], [], [], 30)
+        os.close(process)
 
 
-def let_go(folder: Path) -> None:
-    """It goes on, and has done so when this is back."""
-    with (folder / "go on").open("w"):
-        pass
+def test_a_copy_goes_on_when_the_process_has_ended(heir: Heir) -> None:
+    lock = heir.folder / "lock"
+    assert aside.held(lock)
+    assert aside.pid(lock) == heir.pid
+    assert os.getsid(heir.pid) == os.getpgid(heir.pid) != os.getsid(0)
+    heir.goes_on()
+    assert heir.has_ended()[-1] == "OSError: its own trouble"
+    assert not aside.held(lock)
 
 
-def test_a_copy_goes_on_when_the_process_has_ended(tmp_path: Path, heir: int) -> None:
-    assert aside.held(tmp_path / "lock")
-    assert aside.pid(tmp_path / "lock") == heir
-    assert os.getsid(heir) != os.getsid(0)
-
-    ended = os.pidfd_open(heir)
-    let_go(tmp_path)
-    assert select.select([ended], [], [], 30)[0]
-    os.close(ended)
-    assert not aside.held(tmp_path / "lock")
-    said = (tmp_path / "log").read_text()
-    assert "it works: " in said
-    assert said.rstrip().endswith("OSError: its own trouble")
+def test_a_copy_has_nothing_of_the_process_but_its_priority(heir: Heir) -> None:
+    heir.goes_on()
+    assert json.loads(heir.has_ended()[0]) == {
+        "open": sorted((os.devnull, str(heir.folder / "lock"), str(heir.folder / "log"))),
+        "called": "gear test",
+        "nice": 7,
+        "folder": "/",
+        # What a killed command has started is ended by the next one.
+        "caller": str(heir.pid),
+    }
 
 
-def test_a_copy_has_nothing_of_the_process_but_its_priority(tmp_path: Path, heir: int) -> None:
-    ended = os.pidfd_open(heir)
-    let_go(tmp_path)
-    assert select.select([ended], [], [], 30)[0]
-    os.close(ended)
-    said = (tmp_path / "log").read_text().partition("\nTraceback")[0].split("it works: ")[1]
-    files, comm, rest = said.partition(" gear test")
-    assert comm
-    assert set(files.split()) == {os.devnull, str(tmp_path / "lock"), str(tmp_path / "log")}
-    assert rest.split() == ["7", "/"]
-
-
-def test_a_signal_ends_a_copy_whatever_the_process_did_about_it(tmp_path: Path, heir: int) -> None:
-    ended = os.pidfd_open(heir)
-    os.kill(heir, signal.SIGTERM)
-    assert select.select([ended], [], [], 30)[0]
-    os.close(ended)
-    assert not aside.held(tmp_path / "lock")
+def test_a_signal_ends_a_copy_whatever_the_process_did_about_it(heir: Heir) -> None:
+    with (heir.folder / "go on").open("w"):  # it is at work
+        os.kill(heir.pid, signal.SIGTERM)
+        heir.has_ended()
+    assert not aside.held(heir.folder / "lock")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from geartrain.engine.giving_way import pass_on
+from geartrain.run import call_anew
 
 # One that does no harm to a process that does not wait for it yet: it has yet to look at all.
 WAKE = signal.SIGURG
@@ -141,6 +142,7 @@ def hand_over(work: Callable[[], object], log: Path, lock: int, title: str) -> N
             os._exit(0)
         gc.freeze()  # what refers to files of this process must not close those of the copy
         _begin_anew(log, lock)
+        call_anew()  # what it starts is not of a command that was killed
         _become(title)
         pass_on(os.getpid())
         work()

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from geartrain import run
 from geartrain.engine.memory import Memory
 from geartrain.engine.orphans import end_orphans
 from geartrain.errors import Exit, GearError
-from geartrain.run import CALLER
 
 
 class Home:
@@ -93,11 +93,11 @@ class Home:
                     say(f"waiting for {who}")
                 fcntl.flock(fd, fcntl.LOCK_EX)
             killed = _holder(fd)[1]  # whoever ends in order leaves no name
-            if killed not in ("", CALLER):
+            if killed not in ("", run.CALLER):
                 end_orphans(killed)
             os.ftruncate(fd, 0)
             since = time.strftime("%H:%M:%S")
-            text = f"{doing} (pid {os.getpid()}, since {since})\n{CALLER}\n"
+            text = f"{doing} (pid {os.getpid()}, since {since})\n{run.CALLER}\n"
             os.pwrite(fd, text.encode(), 0)
             try:
                 yield
