@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ import pytest
 
 from geartrain.engine import nginx
 from geartrain.engine.docker.host import DockerHost
+from tests.dockerd import docker
 from tests.engine.docker.hosts import clean
 from tests.server.pushing import Clone, HostFolder, clone_of, own_name
 from tests.traffic.conftest import Scale
@@ -42,6 +43,7 @@ pytestmark = [
 KINDS = {"keep": 64, "fresh": 16, "post": 32}  # connections
 # Requests a second of each kind, and as many of wrk's.
 RATE = int(os.environ.get("GEAR_LOAD_RATE") or 200)
+CALM = 50  # the same, on a machine that has time for each of them
 QUIET = 1.0  # seconds between two pushes: what a push is compared with
 DRAIN = 4.0
 COMPOSE = """\
@@ -126,11 +128,7 @@ class Pushed:
     @property
     def master(self) -> int:
         """The pid of nginx."""
-        found = subprocess.run(
-            ["docker", "inspect", "--format={{.State.Pid}}", self.edge],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return int(found.stdout)
+        return int(docker("inspect", "--format={{.State.Pid}}", self.edge))
 
     def version(self) -> str:
         return self.clone.body().partition(" ")[0]
@@ -183,7 +181,7 @@ class Push:
 
 def push_under(made: Pushed, loads: list[Load], signals: Signals) -> Push:
     version = made.change()
-    with ended(nginx.workers(made.master)) as drained:
+    with until_ended(nginx.workers(made.master)) as drained:
         began = time.monotonic()
         assert "is live" in made.clone.push().err
         back = time.monotonic()
@@ -195,7 +193,7 @@ def push_under(made: Pushed, loads: list[Load], signals: Signals) -> Push:
 
 
 @contextmanager
-def ended(pids: Iterable[int]) -> Iterator[Callable[[], float]]:
+def until_ended(pids: Iterable[int]) -> Iterator[Callable[[], float]]:
     """Wait for processes beside the block; what it gets says when the last one had ended."""
 
     def wait(fd: int) -> float:
@@ -248,20 +246,97 @@ def signals() -> Iterator[Signals]:
             running.kill()
 
 
-def slowness(totals: list[dict[str, Any]], spans: list[tuple[float, float]]) -> list[float]:
-    """How long the requests took that were under way within some spans of time, in seconds."""
-    return [
-        taken for one in totals for began, taken in one["latencies"]
-        if any(began < end and began + taken > start for start, end in spans)
-    ]  # fmt: skip
+Span = tuple[float, float]
+"""From when to when, in monotonic seconds."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What became of requests, and what happened beside them.
+
+    Attributes:
+        totals: what each load says in the end, in the order of `KINDS`.
+        wrk: what wrk says.
+        quiet: the seconds in which nothing was pushed.
+        pushes: the pushes.
+        reloads: from nginx's signal to the last old worker's end, with nothing else done.
+    """
+
+    totals: list[dict[str, Any]]
+    wrk: str
+    quiet: list[Span]
+    pushes: list[Push]
+    reloads: list[Span]
+
+    def slowest(self, spans: Sequence[Span]) -> float:
+        """Within how many milliseconds 99 % of the requests of some spans were answered."""
+        taken = [
+            taken for one in self.totals for began, taken in one["latencies"]
+            if any(began < end and began + taken > start for start, end in spans)
+        ]  # fmt: skip
+        return round(1000 * percentile(taken, 99), 1)
+
+    def figures(self) -> dict[str, object]:
+        """What it says about how long requests took."""
+        found = {
+            "99 % ms before": self.slowest(self.quiet),
+            "built and started": self.slowest([(p.began, p.reload) for p in self.pushes]),
+            "switched and drained": self.slowest([(p.reload, p.drained) for p in self.pushes]),
+            "stopped": self.slowest([(p.drained, p.back) for p in self.pushes]),
+        }
+        return found | ({"a reload by hand": self.slowest(self.reloads)} if self.reloads else {})
+
+
+def seen_under(pushed: Pushed, rate: int, pushes: int, *, least: int = 0, reloads: int = 0) -> Seen:
+    """Push again and again under requests.
+
+    Args:
+        pushed: the app.
+        rate: requests a second of each kind.
+        pushes: how often.
+        least: requests of each kind that are sent, or more.
+        reloads: how often nginx alone is told to reload afterwards.
+    """
+    with ExitStack() as stack:
+        loads = [
+            stack.enter_context(
+                load(pushed.address, mode, connections=count, name=f"{mode}-{rate}", rate=rate,
+                     path="/ledger" if mode == "post" else "/")
+            )
+            for mode, count in KINDS.items()
+        ]  # fmt: skip
+        ended = stack.enter_context(wrk(pushed.address, rate))
+        heard = stack.enter_context(signals())
+        quiet: list[Span] = []
+        done: list[Push] = []
+        alone: list[Span] = []
+
+        def rest() -> None:
+            began = time.monotonic()
+            for one in loads:
+                one.more(int(QUIET * rate))
+            quiet.append((began, time.monotonic()))
+
+        for _ in range(pushes):
+            rest()
+            done.append(push_under(pushed, loads, heard))
+        for _ in range(reloads):
+            rest()
+            with until_ended(nginx.workers(pushed.master)) as drained:
+                began = time.monotonic()
+                docker("kill", "--signal=HUP", pushed.edge)
+                alone.append((heard.sent(pushed.edge, began), drained()))
+        until(lambda: all(one.ok >= least for one in loads), "enough requests", 600)
+        said = ended()
+        return Seen([one.finish() for one in loads], said, quiet, done, alone)
 
 
 @contextmanager
-def wrk(address: str) -> Iterator[Callable[[], str]]:
+def wrk(address: str, rate: int) -> Iterator[Callable[[], str]]:
     """A load generator that is not ours, 64 connections kept; called, it ends and tells."""
     running = subprocess.Popen(
         ["wrk", "-t1", "-c64", "-d7200s", "--timeout", "30s", "-s", HERE / "paced.lua",
-         f"http://{address}/?t=w", "--", str(RATE)],
+         f"http://{address}/?t=w", "--", str(rate)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -276,61 +351,49 @@ def wrk(address: str) -> Iterator[Callable[[], str]]:
         running.wait()
 
 
+def all_answered(seen: Seen) -> None:
+    for one in seen.totals:
+        nothing_lost(one)
+    assert re.search(r"\d+ requests in", seen.wrk), seen.wrk
+    assert "Socket errors" not in seen.wrk, seen.wrk
+    assert "Non-2xx" not in seen.wrk, seen.wrk
+
+
 def test_nothing_is_lost_while_pushes_follow_each_other(
     pushed: Pushed, scale: Scale, tell: Callable[..., None]
 ) -> None:
     pushed.drains("10s")
     posted = Counter(pushed.clone.body("/ledger").split())
-    with ExitStack() as stack:
-        loads = [
-            stack.enter_context(
-                load(pushed.address, mode, connections=count, name=mode, rate=RATE,
-                     path="/ledger" if mode == "post" else "/")
-            )
-            for mode, count in KINDS.items()
-        ]  # fmt: skip
-        ended = stack.enter_context(wrk(pushed.address))
-        heard = stack.enter_context(signals())
-        quiet, pushes = [], []
-        for _ in range(scale.switches):
-            began = time.monotonic()
-            for one in loads:
-                one.more(int(QUIET * RATE))
-            quiet.append((began, time.monotonic()))
-            pushes.append(push_under(pushed, loads, heard))
-        until(lambda: all(one.ok >= scale.requests for one in loads), "enough requests", 600)
-        said = ended()
-        totals = [one.finish() for one in loads]
+    seen = seen_under(pushed, RATE, scale.switches, least=scale.requests)
     posted = Counter(pushed.clone.body("/ledger").split()) - posted
 
-    found = re.search(r"(\d+) requests in", said)
-
-    def slowest(spans: list[tuple[float, float]]) -> float:
-        return percentile(slowness(totals, spans), 99)
-
-    before, during = slowest(quiet), slowest([(p.reload, p.drained) for p in pushes])
+    found = re.search(r"(\d+) requests in", seen.wrk)
     tell(
-        pushes=len(pushes),
-        fates={mode: one["fates"] for mode, one in zip(KINDS, totals, strict=True)},
-        wrk=int(found[1]) if found else said,
-        live=f"{statistics.median(p.live - p.began for p in pushes):.2f} s",
-        back=f"{statistics.median(p.back - p.began for p in pushes):.2f} s",
-        **{
-            "99 % ms before": round(1000 * before, 1),
-            "built and started": round(1000 * slowest([(p.began, p.reload) for p in pushes]), 1),
-            "switched and drained": round(1000 * during, 1),
-            "stopped": round(1000 * slowest([(p.drained, p.back) for p in pushes]), 1),
-        },
+        pushes=len(seen.pushes),
+        fates={mode: one["fates"] for mode, one in zip(KINDS, seen.totals, strict=True)},
+        wrk=int(found[1]) if found else seen.wrk,
+        live=f"{statistics.median(p.live - p.began for p in seen.pushes):.2f} s",
+        back=f"{statistics.median(p.back - p.began for p in seen.pushes):.2f} s",
+        **seen.figures(),
     )
-    for one in totals:
-        nothing_lost(one)
-    assert found, said
-    assert "Socket errors" not in said, said
-    assert "Non-2xx" not in said, said
-    post = totals[list(KINDS).index("post")]
+    all_answered(seen)
+    post = seen.totals[list(KINDS).index("post")]
     assert len(posted) == posted.total() == post["sent"], posted.most_common(5)
-    # A second before each of ten pushes is too little to hold the slowest hundredth against.
-    assert not scale.whole or during <= 1.5 * before
+
+
+def test_a_switch_slows_nobody_down(
+    pushed: Pushed, scale: Scale, tell: Callable[..., None]
+) -> None:
+    """With fewer requests: those that wait for each other would be what is measured."""
+    pushed.drains("10s")
+    count = 50 if scale.whole else 2
+    seen = seen_under(pushed, CALM, count, reloads=count)
+    figures = seen.figures()
+    tell(pushes=count, rate=CALM, **figures)
+    all_answered(seen)
+    during = seen.slowest([(p.reload, p.drained) for p in seen.pushes])
+    # Two pushes are too few to hold the slowest hundredth of their requests against.
+    assert not scale.whole or during <= 1.5 * seen.slowest(seen.quiet), figures
 
 
 def test_open_streams_go_on_until_the_drain_limit(
