@@ -13,13 +13,16 @@ from geartrain.engine.embedded import host as hosts
 from geartrain.engine.embedded.host import Host
 
 
-def test_a_host_made_anew_does_not_take_over_the_data_of_a_deleted_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # As when root runs it in a folder that PostgreSQL's user may not enter.
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data lies outside the project, as for root where PostgreSQL's user may not enter."""
     monkeypatch.setattr(hosts, "SYSTEM_DATA", tmp_path / "local")
     monkeypatch.setattr(hosts, "data_user", lambda: 65534)
     monkeypatch.setattr(hosts, "reachable", lambda *_: False)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_host_made_anew_does_not_take_over_the_data_of_a_deleted_one(tmp_path: Path) -> None:
     project = tmp_path / "shop"
     project.mkdir()
 
@@ -70,12 +73,8 @@ def test_data_that_was_deleted_in_part_is_not_taken_for_a_database(
     assert list(host.data.iterdir()) == []
 
 
-def test_a_link_to_data_that_is_gone_is_no_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hosts, "SYSTEM_DATA", tmp_path / "local")
-    monkeypatch.setattr(hosts, "data_user", lambda: 65534)
-    monkeypatch.setattr(hosts, "reachable", lambda *_: False)
+@pytest.mark.usefixtures("elsewhere")
+def test_a_link_to_data_that_is_gone_is_no_end(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.create()
     host.data.resolve().rmdir()
@@ -83,12 +82,8 @@ def test_a_link_to_data_that_is_gone_is_no_end(
     assert host.data.is_dir()
 
 
-def test_two_commands_that_make_a_host_at_once_make_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hosts, "SYSTEM_DATA", tmp_path / "local")
-    monkeypatch.setattr(hosts, "data_user", lambda: 65534)
-    monkeypatch.setattr(hosts, "reachable", lambda *_: False)
+@pytest.mark.usefixtures("elsewhere")
+def test_two_commands_that_make_a_host_at_once_make_one(tmp_path: Path) -> None:
     together = threading.Barrier(6)
 
     def make(number: int) -> None:
