@@ -127,8 +127,8 @@ def test_the_supervisor_is_killed_during_a_release(make: Make, whom: str) -> Non
         _, err = running.communicate(timeout=LIMIT)
         assert "Traceback" not in err
         assert running.returncode in (0, 1), err
-        project.up(timeout=LIMIT)
-        assert project.body() == f"hello {number}\n", f"killed after {moment:.3f} s"
+        said = project.up(timeout=LIMIT).err
+        assert project.body() == f"hello {number}\n", f"killed after {moment:.3f} s: {said}"
         left = [w for w in processes(project.folder).values() if "supervisor.guard" in w]
         assert len(left) == 2, left  # the guard and the supervisor, which it became
     project.down()

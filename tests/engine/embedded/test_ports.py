@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geartrain
@@ -54,3 +56,38 @@ def test_a_port_that_another_first_start_has_chosen_is_left_to_it(tmp_path: Path
     again = host_in(tmp_path / "again")
     assert choose(again, [Site(port=port)], set()) == ()
     assert again.facts.ports[str(port)] == port, "who is gone has it no more"
+
+
+LISTENS = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    print("listens", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def edge_of(host: Host, port: int) -> Iterator[None]:
+    """What counts as the nginx of a project: it works in the folder of its edge."""
+    edge = host.folder / "edge"
+    edge.mkdir(exist_ok=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENS, str(port)], cwd=edge, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        assert running.stdout
+        assert running.stdout.readline() == "listens\n"
+        yield
+        running.kill()
+
+
+def test_a_project_keeps_its_port_while_an_nginx_of_its_own_is_left(tmp_path: Path) -> None:
+    """Its supervisor died in this moment, so that nobody tells of it."""
+    port = free_port()
+    mine, other = host_in(tmp_path / "mine"), host_in(tmp_path / "other")
+    assert choose(mine, [Site(port=port)], set()) == ()
+    with edge_of(mine, port):
+        assert choose(mine, [Site(port=port)], set()) == ()
+        assert choose(other, [Site(port=port)], set()) != ()
+    assert mine.facts.ports[str(port)] == port
+    assert other.facts.ports[str(port)] != port

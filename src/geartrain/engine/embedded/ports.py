@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,14 @@ UNPRIVILEGED = 1024
 STEPS = 100
 
 _CLAIMED: dict[int, socket.socket] = {}
+
+
+@dataclass(frozen=True)
+class _Own:
+    """By what a host's own nginx is known: its processes, and the folder that it works for."""
+
+    pids: set[int]
+    folder: Path
 
 
 def choose(host: Host, sites: Sequence[Site], edge_pids: set[int]) -> tuple[str, ...]:
@@ -40,31 +49,32 @@ def choose(host: Host, sites: Sequence[Site], edge_pids: set[int]) -> tuple[str,
         GearError: a foreign program holds a port that the Compose file names.
     """
     said = []
+    mine = _Own(edge_pids, host.folder.resolve())
     for site in sites:
         known = host.facts.ports.get(str(site.port))
-        if known and not _taken(known, edge_pids):
+        if known and not _taken(known, mine):
             here = known
         else:
-            here = _first_free(site.port, edge_pids, set(host.facts.ports.values()))
+            here = _first_free(site.port, mine, set(host.facts.ports.values()))
         if here != site.port and here != known:
             said.append(_why(site.port, here))
         host.remember_port(site.port, here)
     return tuple(said)
 
 
-def _first_free(port: int, edge_pids: set[int], ours: set[int]) -> int:
+def _first_free(port: int, mine: _Own, ours: set[int]) -> int:
     if may_bind(port):
-        who = _taken(port, edge_pids)
+        who = _taken(port, mine)
         if who is None and _claim(port):
             return port
-        if who is not None and not _is_edge(who):
+        if who is not None and _edge_of(who) is None:
             raise GearError(
                 f"port {port} is held by {who}",
                 remedy=f"stop that program, or run `gear up --port {port}={8000 + port % 1000}`",
             )
     first = 8080 if port == 80 else port + 1 if may_bind(port) else 8000 + port
     for here in range(first, first + STEPS):
-        if here not in ours and _taken(here, edge_pids) is None and _claim(here):
+        if here not in ours and _taken(here, mine) is None and _claim(here):
             return here
     raise GearError(f"no free port from {first} to {first + STEPS - 1}")
 
@@ -86,18 +96,26 @@ def _claim(port: int) -> bool:
     return True
 
 
-def _taken(port: int, edge_pids: set[int]) -> Holder | None:
+def _taken(port: int, mine: _Own) -> Holder | None:
+    """Who holds a port, unless it is this host's nginx: also one whose supervisor just died."""
     who = holder(LOOPBACK, port)
-    return None if who is None or who.pid in edge_pids else who
+    if who is None or who.pid in mine.pids or _edge_of(who) == mine.folder:
+        return None
+    return who
 
 
-def _is_edge(who: Holder) -> bool:
-    """True for the nginx of another project: it moved there first, so this one moves on."""
+def _edge_of(who: Holder) -> Path | None:
+    """The host's folder of a project's nginx; None for any other program.
+
+    What is another project's moved there first, so this one moves on.
+    """
     try:
         folder = Path(f"/proc/{who.pid}/cwd").readlink()
     except OSError:
-        return False
-    return folder.name == "edge" and (folder.parent / "host.json").exists()
+        return None
+    return (
+        folder.parent if folder.name == "edge" and (folder.parent / "host.json").exists() else None
+    )
 
 
 @cache
