@@ -386,7 +386,7 @@ def test_a_switch_slows_nobody_down(
 ) -> None:
     """With fewer requests: those that wait for each other would be what is measured."""
     pushed.drains("10s")
-    count = 50 if scale.whole else 2
+    count = 20 if scale.whole else 2
     seen = seen_under(pushed, CALM, count, reloads=count)
     figures = seen.figures()
     tell(pushes=count, rate=CALM, **figures)
