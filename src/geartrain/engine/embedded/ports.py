@@ -96,6 +96,15 @@ def _claim(port: int) -> bool:
     return True
 
 
+def _let_go() -> None:
+    """A copy of this process, such as what watches a release, goes on longer than it needs them."""
+    while _CLAIMED:
+        _CLAIMED.popitem()[1].close()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 def _taken(port: int, mine: _Own) -> Holder | None:
     """Who holds a port, unless it is this host's nginx: also one whose supervisor just died."""
     who = holder(LOOPBACK, port)
