@@ -9,6 +9,8 @@ import urllib.request
 from abc import ABC, abstractmethod
 from textwrap import dedent
 
+from msgspec.structs import replace
+
 from geartrain.app.model import (
     Build,
     Healthcheck,
@@ -66,10 +68,8 @@ def program(name: str, role: Role, how: str, **rest: object) -> Service:
     """A service of the program, which does as asked."""
     image = Image(base="python:3.12-slim", working_dir="/app", copies=(("program.py", "/app/"),))
     command = ("python", "program.py", how)
-    return Service(
-        name=name, role=role, build=Build(context="."), built=image, command=command,
-        **rest,  # type: ignore[arg-type]  # the caller's are Service's own
-    )  # fmt: skip
+    made = Service(name=name, role=role, build=Build(context="."), built=image, command=command)
+    return replace(made, **rest)
 
 
 class RealPlace(ABC):
