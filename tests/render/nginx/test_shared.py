@@ -125,6 +125,46 @@ def test_nginx_takes_it_without_a_warning(case: str, tmp_path: Path) -> None:
     assert test_config(write(here, tmp_path / "conf")) == ""
 
 
+EARLIER = """\
+upstream blog.web { server 10.0.1.2:8000; }
+server {
+    listen 127.0.0.1:18080;
+    server_name blog.example.com;
+    set $gear_release "blog 1";
+    set $strict_transport "";
+    location / {
+        if ($stream) { return 418; }
+        error_page 418 = @stream/;
+        proxy_pass http://blog.web;
+    }
+    location @stream/ {
+        proxy_set_header Connection $proxy_connection;
+        proxy_set_header Upgrade $upgrade;
+        proxy_pass http://blog.web;
+    }
+    location /static/ {
+        root /srv;
+        add_header Cache-Control $static_cache;
+    }
+    location /slow {
+        proxy_cache /cache;
+        proxy_pass http://blog.web;
+    }
+}
+"""
+
+
+@pytest.mark.programs
+def test_a_file_that_an_earlier_version_wrote_finds_what_it_asks_for(tmp_path: Path) -> None:
+    older = structs.replace(made(1, "blog"), format=0, sites=(), backends={}, domains=())
+    whole = Binding(listen={}, servers={}, root="/", generation="7-abc", **HERE)  # type: ignore[arg-type]  # fields of Binding
+    written = edge_files([older, made(2, "shop")], whole, {}, {"blog": EARLIER})
+    here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "conf" / "apps").mkdir(parents=True)
+    assert test_config(write(here, tmp_path / "conf")) == ""
+
+
 @pytest.mark.programs
 @pytest.mark.skipif(GIXY is None, reason="gixy-ng is not installed")
 @pytest.mark.parametrize("case", CASES)

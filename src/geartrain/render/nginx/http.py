@@ -217,16 +217,6 @@ def _maps(static: bool) -> list[str]:
             ],
         ),
         "",
-        "# Only WebSockets are upgraded.",
-        *block("map $http_upgrade $upgrade", ['default   "";', "websocket websocket;"]),
-        *block("map $http_upgrade $proxy_connection", ['default   "";', "websocket upgrade;"]),
-        "",
-        "# WebSockets and event streams may be silent for long, and are never buffered.",
-        *block(
-            'map "$http_accept $http_upgrade" $stream',
-            ["default 0;", '"~*^text/event-stream " 1;', '"~* websocket$" 1;'],
-        ),
-        "",
         "# Headers that the app sends itself win.",
     ]
     for _, variable, value in SECURITY:

@@ -48,7 +48,7 @@ def locations(
     if location.static is None:
         proxied = [*own.lines, *_proxied(location, group, zone)]
         blocks = [block(head, proxied) for head in _heads(location.path)]
-        return [*blocks, _stream(location, group, zone, own)]
+        return [*blocks, *_streams(location, group, zone, own)]
     if location.service is None:
         return [block(head, *_files(location, head, root, own)) for head in _heads(location.path)]
     named = f"@below{location.path}"
@@ -63,7 +63,7 @@ def locations(
     return [
         block(_heads(location.path)[-1], *files),
         block(f"location {word(named)}", [*own.lines, *_proxied(location, group, zone)]),
-        _stream(location, group, zone, own),
+        *_streams(location, group, zone, own),
     ]
 
 
@@ -102,30 +102,37 @@ def strip_map(path: str) -> list[str]:
 
 def _proxied(location: Location, group: str, zone: str) -> list[str]:
     return [
-        "if ($stream) { return 418; }",
-        f"error_page 418 = {word(f'@stream{location.path}')};",
+        # Asked here, and not by a `map` for all locations: nginx prepares every map anew, for a
+        # good part of a millisecond, each time that it reads its configuration.
+        "# WebSockets and event streams may be silent for long.",
+        "if ($http_upgrade ~* ^websocket$) { return 418; }",
+        "if ($http_accept ~* ^text/event-stream$) { return 419; }",
+        f"error_page 418 = {word(f'@socket{location.path}')};",
+        f"error_page 419 = {word(f'@events{location.path}')};",
         *_limit(location, zone),
         *_cache(location),
         *_pass(location, group),
     ]
 
 
-def _stream(location: Location, group: str, zone: str, own: Own) -> list[str]:
-    return block(
-        f"location {word(f'@stream{location.path}')}",
-        [
-            *own.sets,
-            *own.limits,
-            *_limit(location, zone),
-            f"include {FORWARDED};",
-            "proxy_set_header Connection $proxy_connection;",
-            "proxy_set_header Upgrade $upgrade;",
-            "proxy_buffering off;",
-            f"proxy_read_timeout {time(STREAM_TIMEOUT)};",
-            f"proxy_send_timeout {time(STREAM_TIMEOUT)};",
-            *_pass(location, group),
-        ],
-    )
+def _streams(location: Location, group: str, zone: str, own: Own) -> list[list[str]]:
+    head = [*own.sets, *own.limits, *_limit(location, zone)]
+    rest = [
+        f"proxy_read_timeout {time(STREAM_TIMEOUT)};",
+        f"proxy_send_timeout {time(STREAM_TIMEOUT)};",
+        *_pass(location, group),
+    ]
+    upgraded = [
+        f"include {FORWARDED};",
+        "proxy_set_header Connection upgrade;",
+        "proxy_set_header Upgrade websocket;",
+    ]
+    return [
+        block(f"location {word(f'@socket{location.path}')}", [*head, *upgraded, *rest]),
+        block(
+            f"location {word(f'@events{location.path}')}", [*head, "proxy_buffering off;", *rest]
+        ),
+    ]
 
 
 def _pass(location: Location, group: str) -> list[str]:

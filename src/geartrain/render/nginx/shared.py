@@ -146,6 +146,7 @@ def host_files(claims: Sequence[Claim], binding: Binding, *, joins: bool = False
                 "uninitialized_variable_warn off;",
                 *([] if claims else [f'map "" {name} {{ default ""; }}' for name in VARIABLES]),
                 *(_hsts() if secure or old else []),
+                *(_streams() if old else []),
                 "include apps/*.conf;",
                 *([f"include {JOINED};"] if joins else []),
             ],
@@ -169,6 +170,18 @@ def _hsts() -> list[str]:
         "# Set where an app asks for it, on https alone; an empty header is not sent.",
         f'map "" {HSTS} {{ default ""; }}',
         f"add_header Strict-Transport-Security {HSTS} always;",
+    ]
+
+
+def _streams() -> list[str]:
+    return [
+        "# Files of earlier versions ask for these.",
+        *block("map $http_upgrade $upgrade", ['default   "";', "websocket websocket;"]),
+        *block("map $http_upgrade $proxy_connection", ['default   "";', "websocket upgrade;"]),
+        *block(
+            'map "$http_accept $http_upgrade" $stream',
+            ["default 0;", '"~*^text/event-stream " 1;', '"~* websocket$" 1;'],
+        ),
     ]
 
 
