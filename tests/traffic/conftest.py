@@ -22,10 +22,18 @@ figures: dict[str, dict[str, Any]] = {}
 
 @dataclass(frozen=True)
 class Scale:
-    """How often is released, and under how many requests at least."""
+    """How often is released, and under how many requests of each kind.
+
+    Attributes:
+        switches: releases.
+        requests: how many, or more.
+        rate: how many a second.
+        whole: nothing less than what the project promises.
+    """
 
     switches: int
     requests: int
+    rate: int
     whole: bool = False
 
 
@@ -34,7 +42,9 @@ def scale() -> Scale:
     full = os.environ.get("GEAR_LOAD") == "full"
     switches = int(os.environ.get("GEAR_LOAD_SWITCHES") or (100 if full else 10))
     requests = int(os.environ.get("GEAR_LOAD_REQUESTS") or (100_000 if full else 10_000))
-    return Scale(switches, requests, full)
+    # Of four kinds: what two processors have the time for, which also build, ask and measure.
+    rate = int(os.environ.get("GEAR_LOAD_RATE") or (100 if full else 200))
+    return Scale(switches, requests, rate, full)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_connections_that_think(tmp_path: Path, scale: Scale, tell: Callable[...
     """Idle for a second between two requests: those meet a reload with an idle connection."""
     with project(tmp_path / "thinking") as made:
         totals = under_load(
-            made, Scale(scale.switches, scale.requests // 10), "keep", connections=200, think=1.0
+            made, replace(scale, requests=scale.requests // 10), "keep", connections=200, think=1.0
         )
     tell(**totals["told"])
     nothing_lost(totals)
