@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -273,12 +274,12 @@ class Seen:
         ]  # fmt: skip
         return round(1000 * percentile(taken, 99), 1)
 
-    @property
+    @cached_property
     def before(self) -> float:
         """Milliseconds with nothing pushed."""
         return self.slowest(self.quiet)
 
-    @property
+    @cached_property
     def during(self) -> float:
         """Milliseconds from nginx's reload to the end of its last old worker."""
         return self.slowest([(one.reload, one.drained) for one in self.pushes])

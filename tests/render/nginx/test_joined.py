@@ -65,9 +65,10 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ports": (("site", "beside"), (BOTH,)),
     "mixed": (("beside", "double"), (BOTH,)),
 }
-HERE = {
-    "folder": str(HOST / "run"), "admin": "127.0.0.1:18999", "access_log": str(HOST / "access.log"),
-}  # fmt: skip
+HERE = Binding(
+    listen={}, servers={}, root="/", folder=str(HOST / "run"), admin="127.0.0.1:18999",
+    access_log=str(HOST / "access.log"), generation="7-abc", challenges=str(HOST / "run/public"),
+)  # fmt: skip
 PAIR = (str(HOST / "run/tls/certificate.pem"), str(HOST / "run/tls/key.pem"))
 
 
@@ -98,12 +99,8 @@ def claim(name: str, number: int = 1, *secured: str, ports: int = 18000, **rest:
 
 
 def files(*claims: Claim) -> Tree:
-    whole = Binding(
-        listen={}, servers={}, root="/", generation="7-abc", challenges=str(HOST / "run/public"),
-        **HERE,  # type: ignore[arg-type]  # fields of Binding
-    )  # fmt: skip
     served = Served(certificate=PAIR[0], key=PAIR[1], mark="0a1b")
-    return edge_files(claims, whole, {"0a1b": served}, {})
+    return edge_files(claims, HERE, {"0a1b": served}, {})
 
 
 def case(name: str) -> Tree:

@@ -50,9 +50,10 @@ APPS: dict[str, App] = {
     ),
     "rest": app(edge(), web(routes=["/", Route(path="/api", strip=True)]), drain="30s"),
 }
-HERE = {
-    "folder": str(HOST / "run"), "admin": "127.0.0.1:18999", "access_log": str(HOST / "access.log"),
-}  # fmt: skip
+HERE = Binding(
+    listen={}, servers={}, root="/", folder=str(HOST / "run"), admin="127.0.0.1:18999",
+    access_log=str(HOST / "access.log"), generation="7-abc",
+)  # fmt: skip
 
 PAIR = (str(HOST / "run/tls/certificate.pem"), str(HOST / "run/tls/key.pem"))
 TLS = ("127.0.0.1:18443", "127.0.0.2:18443")
@@ -92,10 +93,7 @@ def tree(*names: str) -> Tree:
 
 
 def files(claims: list[Claim]) -> Tree:
-    challenges = str(HOST / "run/public")
-    whole = Binding(
-        listen={}, servers={}, root="/", generation="7-abc", challenges=challenges, **HERE
-    )  # type: ignore[arg-type]  # fields of Binding
+    whole = structs.replace(HERE, challenges=str(HOST / "run/public"))
     return edge_files(claims, whole, {"0a1b": SERVED}, {})
 
 
@@ -157,8 +155,7 @@ server {
 @pytest.mark.programs
 def test_a_file_that_an_earlier_version_wrote_finds_what_it_asks_for(tmp_path: Path) -> None:
     older = structs.replace(made(1, "blog"), format=0, sites=(), backends={}, domains=())
-    whole = Binding(listen={}, servers={}, root="/", generation="7-abc", **HERE)  # type: ignore[arg-type]  # fields of Binding
-    written = edge_files([older, made(2, "shop")], whole, {}, {"blog": EARLIER})
+    written = edge_files([older, made(2, "shop")], HERE, {}, {"blog": EARLIER})
     here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
     (tmp_path / "run").mkdir()
     (tmp_path / "conf" / "apps").mkdir(parents=True)
@@ -187,8 +184,7 @@ def test_nginx_takes_any_domain_that_has_a_certificate(hybrid: bool, tmp_path: P
     claim = Claim(
         app="shop", release=1, domains=names, tls=("127.0.0.1:18443",), certificates=chosen
     )
-    whole = Binding(listen={}, servers={}, root="/", generation="7", hybrid=hybrid, **HERE)  # type: ignore[arg-type]  # fields of Binding
-    written = host_files([claim], whole)
+    written = host_files([claim], structs.replace(HERE, hybrid=hybrid))
     here = {path: structs.replace(f, text=moved(f.text, tmp_path)) for path, f in written.items()}
     (tmp_path / "conf" / "apps").mkdir(parents=True)
     (tmp_path / "run").mkdir()
