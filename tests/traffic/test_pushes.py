@@ -305,8 +305,8 @@ def seen_under(pushed: Pushed, scale: Scale) -> Seen:
             )
             for mode, count in KINDS.items()
         ]  # fmt: skip
-        # Its pauses begin with an answer, so that it asks a little less often.
-        ended = stack.enter_context(wrk(pushed.address, round(1.05 * rate)))
+        # Its pauses begin with an answer, so that it asks less often than it is told.
+        ended = stack.enter_context(wrk(pushed.address, round(1.1 * rate)))
         heard = stack.enter_context(signals())
         quiet: list[Span] = []
         done: list[Push] = []
