@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from geartrain.engine.embedded.names import Names
 from geartrain.engine.embedded.paths import Paths
@@ -157,8 +158,8 @@ def _servers(argv: list[str], address: str, port: int | None) -> tuple[str, ...]
     if port is None:
         return tuple(argv)
     has = {word.split("=", 1)[0] for word in argv if word.startswith("-")}
-    pair = " ".join(words)
-    if re.search(r"(?:^| )fastapi (?:run|dev)(?: |$)", pair) and not has & {"--port", "-p"}:
+    fastapi = {("fastapi", "run"), ("fastapi", "dev")} & set(pairwise(words))
+    if fastapi and not has & {"--port", "-p"}:
         return (*argv, "--port", str(port))
     if "hypercorn" in words[:3] and not has & {"-b", "--bind", "-c", "--config"}:
         return (*argv, "--bind", f"{address}:{port}")
