@@ -17,9 +17,10 @@ from geartrain.app.model import (
     Role,
     Service,
 )
+from geartrain.app.own_nginx import own_config
 from geartrain.app.policy import AppPolicy, Route, ServicePolicy
 from geartrain.app.published import notices
-from geartrain.app.routes import Location, Site, own_config, sites
+from geartrain.app.routes import Location, Site, sites
 from geartrain.errors import InvalidError
 
 
@@ -311,3 +312,12 @@ def test_a_built_nginx_has_its_own_configuration() -> None:
 def test_an_edge_with_its_own_configuration_decides_itself() -> None:
     mine = edge(80, mounts=(html("/etc/nginx/conf.d"),))
     assert sites(app(mine, service("a"), service("b"))) == (Site(port=80),)
+
+
+def test_a_port_beside_an_edge_that_decides_itself_is_told_to_be_left_out() -> None:
+    mine = edge(80, mounts=(html("/etc/nginx/conf.d"),))
+    shop = app(mine, service("web", 80, 8000))
+    assert sites(shop) == (Site(port=80),)
+    (notice,) = notices(shop)
+    assert notice.startswith("web: port 8000 is left out, the edge's own configuration answers")
+    assert notice.endswith("publish it at nginx and listen on it there")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from geartrain.app.images import NGINX_IMAGES, NOT_HTTP, image_base
 from geartrain.app.model import App, PublishedPort, Role, Service
+from geartrain.app.own_nginx import own_config
 
 TLS_PORT = 443
 
@@ -29,6 +30,17 @@ def speaks_http(service: Service, port: PublishedPort) -> bool:
 def numbers(ports: list[PublishedPort]) -> tuple[int, ...]:
     """Their numbers on the host, each once."""
     return tuple(dict.fromkeys(p.published for p in ports if p.published is not None))
+
+
+def beside_own_edge(app: App) -> tuple[tuple[Service, PublishedPort], ...]:
+    """Ports of web services that nobody answers: an edge with a configuration of its own is all
+    that listens, and listens on its own ports alone."""
+    edges = app.of_role(Role.EDGE)
+    if not any(own_config(edge) for edge in edges):
+        return ()
+    served = numbers([p for edge in edges for p in published(edge)])
+    webs = app.of_role(Role.WEB)
+    return tuple((w, p) for w in webs for p in published(w) if p.published not in served)
 
 
 def notices(app: App) -> tuple[str, ...]:
@@ -60,6 +72,11 @@ def notices(app: App) -> tuple[str, ...]:
         quiet = aside and not service.gear.routes and not published(service)
         if service.role is Role.WEB and quiet:
             said.append(f"{service.name}: has no routes, so it is reached only inside the app")
+    said += [
+        f"{web.name}: port {port.published} is left out, the edge's own configuration answers all;"
+        f" publish it at {edges[0].name} and listen on it there"
+        for web, port in beside_own_edge(app)
+    ]
     for service in app.of_role(Role.OTHER, Role.WORKER):
         if service.ports:
             targets = ", ".join(str(port.target) for port in service.ports)

@@ -16,8 +16,8 @@ from geartrain.app.images import (
     image_base,
 )
 from geartrain.app.model import App, Role, Service
+from geartrain.app.own_nginx import own_config
 from geartrain.app.ports import command_port
-from geartrain.app.routes import own_config
 
 __all__ = ["Cast", "image_base", "role_of", "with_roles"]
 

@@ -6,7 +6,6 @@ app is reached, `x-gear.routes` and `x-gear.static` say which paths go where.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from posixpath import normpath
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ from msgspec import Struct, structs
 
 from geartrain.app.finding import Finding, KeyPath, dotted
 from geartrain.app.model import App, MountKind, PublishedPort, Role, Service
+from geartrain.app.own_nginx import own_config
 from geartrain.app.policy import Route
 from geartrain.app.published import numbers, published
 from geartrain.errors import InvalidError, Problem
@@ -22,8 +22,6 @@ from geartrain.errors import InvalidError, Problem
 DEFAULT_PORT = 8080
 HTTP_PORT = 80
 HTML = "/usr/share/nginx/html"  # where the official nginx image serves files from
-_OTHER_FILE = re.compile(r"\bnginx\b.* -c\s*/")  # nginx with another main file
-CONFIG_HOMES = ("/etc/nginx/nginx.conf", "/etc/nginx/conf.d", "/etc/nginx/templates")
 
 
 class Location(Struct, frozen=True, kw_only=True):
@@ -64,27 +62,6 @@ class Site(Struct, frozen=True, kw_only=True):
     domains: tuple[str, ...] = ()
     locations: tuple[Location, ...] = ()
     host_ips: tuple[str, ...] = ()
-
-
-def own_config(service: Service) -> bool:
-    """True when an nginx service brings its own configuration: mounted, granted, built in,
-    or put in place by its command."""
-    targets = [m.target for m in service.mounts] + [g.target for g in service.configs]
-    return (
-        made_by_command(service)
-        or service.build is not None
-        or any(
-            f"{target.rstrip('/')}/".startswith(f"{home}/") or target.rstrip("/") == "/etc/nginx"
-            for target in targets
-            for home in CONFIG_HOMES
-        )
-    )
-
-
-def made_by_command(service: Service) -> bool:
-    """True when an nginx service's command names or writes the configuration that it runs with."""
-    words = " ".join((*(service.entrypoint or ()), *(service.command or ())))
-    return "/etc/nginx" in words or _OTHER_FILE.search(words) is not None
 
 
 def sites(app: App) -> tuple[Site, ...]:

@@ -6,7 +6,7 @@ import shutil
 
 from geartrain.app.keys import NEVER
 from geartrain.app.model import App, Role, Service
-from geartrain.app.routes import own_config
+from geartrain.app.own_nginx import own_config
 from geartrain.engine.docker.host import DockerHome
 from geartrain.errors import GearError, InvalidError, Problem
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from geartrain.app.model import App, MountKind, Role, Service
-from geartrain.app.routes import made_by_command
+from geartrain.app.own_nginx import made_by_command
 from geartrain.engine.embedded import binaries, postgres, proxy
 from geartrain.engine.embedded.host import Host
 from geartrain.engine.embedded.python import refuse_foreign

@@ -12,9 +12,10 @@ from msgspec import structs
 from geartrain import durable
 from geartrain import run as gateway
 from geartrain.app.model import App, Role, Service
+from geartrain.app.own_nginx import own_config
 from geartrain.app.published import TLS_PORT
 from geartrain.app.release import InstanceId, Release
-from geartrain.app.routes import Site, main_site, own_config
+from geartrain.app.routes import Site, main_site
 from geartrain.app.units import seconds
 from geartrain.engine.embedded import binaries, encryption, ports
 from geartrain.engine.embedded.host import Host
