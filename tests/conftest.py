@@ -56,6 +56,19 @@ def failed_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.longrepr = f"skipped, which CI does not allow: {reason}"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many tests of the core run at once: real programs mostly wait for each other."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where parts run beside each other (`--dist loadgroup`), a part is a file, or all that one
+    server is for."""
+    for item in items:
+        part = "server" if item.get_closest_marker("server") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(part))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 DOCKER = "docker"
 
@@ -28,22 +31,38 @@ def answers() -> bool:
 
 @contextmanager
 def daemon(folder: Path) -> Iterator[None]:
-    """Start dockerd where none answers, as on a machine without systemd; stop what was started."""
-    if answers():
-        yield
-        return
-    log = folder / "dockerd.log"
+    """Start dockerd where none answers, as on a machine without systemd; stop what was started.
+
+    Test runs beside each other use one: who started it stops it when nobody else is left.
+    """
+    with _lock("starting") as starting, _lock("using") as using:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        fcntl.flock(using, fcntl.LOCK_SH)
+        started = None if answers() else _start(folder / "dockerd.log")
+        fcntl.flock(starting, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            if started:
+                fcntl.flock(using, fcntl.LOCK_EX)
+                started.send_signal(signal.SIGTERM)
+                started.wait(60)
+
+
+def _lock(what: str) -> IO[bytes]:
+    return Path(tempfile.gettempdir(), f"geartrain-tests-dockerd-{what}.lock").open("wb")
+
+
+def _start(log: Path) -> subprocess.Popen[bytes]:
     with log.open("w") as out:
         started = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    try:
-        deadline = time.monotonic() + 60
-        while not answers():
-            assert started.poll() is None, f"dockerd ended:\n{log.read_text()[-2000:]}"
-            assert time.monotonic() < deadline, f"dockerd is silent:\n{log.read_text()[-2000:]}"
-            time.sleep(0.2)
-        yield
-    finally:
-        started.send_signal(signal.SIGTERM)
-        started.wait(60)
+    deadline = time.monotonic() + 60
+    while not answers():
+        trouble = "ended" if started.poll() is not None else "is silent"
+        if trouble == "ended" or time.monotonic() > deadline:
+            started.kill()
+            raise AssertionError(f"dockerd {trouble}:\n{log.read_text()[-2000:]}")
+        time.sleep(0.2)
+    return started

@@ -21,6 +21,7 @@ from tests.server.watching import watched
 
 pytestmark = [
     pytest.mark.docker,
+    pytest.mark.waiting,
     pytest.mark.usefixtures("docker_daemon"),
     pytest.mark.timeout(600),
 ]

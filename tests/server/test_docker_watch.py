@@ -25,6 +25,7 @@ from tests.server.watching import Watcher, container, restarted, restarts, start
 
 pytestmark = [
     pytest.mark.docker,
+    pytest.mark.waiting,
     pytest.mark.usefixtures("docker_daemon"),
     pytest.mark.timeout(600),
 ]

@@ -19,6 +19,7 @@ from tests.server.watching import Watcher, container, restarted, restarts, watch
 
 pytestmark = [
     pytest.mark.docker,
+    pytest.mark.waiting,
     pytest.mark.usefixtures("docker_daemon"),
     pytest.mark.timeout(600),
 ]
