@@ -100,3 +100,17 @@ def test_the_life_of_an_app(store: Clone, tmp_path: Path) -> None:
     assert not docker("ps", "--quiet", f"--filter=name={store.app}")
     store.gear("converge")
     assert store.body() == "hello 2\n"
+
+
+def test_a_host_that_stops_right_after_a_push_keeps_the_release(store: Clone) -> None:
+    store.version("3")
+    store.push()
+    assert hooks(store), "the release is watched"
+    store.gear("host", "stop")
+    until(lambda: not hooks(store), "nobody watches the release any more")
+    assert not docker("ps", "--quiet", f"--filter=name={store.app}")
+    said = store.gear("releases", "--json").json()
+    assert said["events"][0]["what"] == "live"
+    assert said["live"] == said["events"][0]["release"]
+    store.gear("converge", "--all")
+    assert store.body() == "hello 3\n"

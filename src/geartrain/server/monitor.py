@@ -164,6 +164,8 @@ def act(app: Watched, number: int, look: Callable[[], str], reporter: Reporter) 
             return True  # somebody was quicker
         if not (why := look()):
             return False
+        if not app.exists():
+            return True  # it was looked at while its host was being stopped
         cause = Cause(by="gear", via=VIA, why=why)
         live = ledger.read(number)
         back = rollback.previous(ledger.events(), number)

@@ -10,7 +10,7 @@ from geartrain.engine.home import Home
 from geartrain.engine.protocol import Engine
 from geartrain.release.history import Desired
 from geartrain.release.ledger import DiskLedger
-from geartrain.server import branch, jobs
+from geartrain.server import branch, halting, jobs
 from geartrain.server.app import ServerApp
 
 
@@ -59,8 +59,8 @@ class Pushed:
         self.repository = app.repository
 
     def exists(self) -> bool:
-        """False once it was destroyed."""
-        return self._app.exists()
+        """False once it was destroyed, or its host was stopped."""
+        return self._app.exists() and not halting.halted(self._app.host.folder)
 
     def watching(self) -> AbstractContextManager[None]:
         """Be the only one who watches its releases; waits for the one before."""
