@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -31,29 +34,42 @@ def answers() -> bool:
 
 @contextmanager
 def daemon(folder: Path) -> Iterator[None]:
-    """Start dockerd where none answers, as on a machine without systemd; stop what was started.
+    """Start dockerd where none answers, as on a machine without systemd.
 
-    Test runs beside each other use one: who started it stops it when nobody else is left.
+    Test runs beside each other share it: the last of them stops what one of them started.
     """
-    with _lock("starting") as starting, _lock("using") as using:
+    with _file("starting") as starting, _file("using") as using:
         fcntl.flock(starting, fcntl.LOCK_EX)
         fcntl.flock(using, fcntl.LOCK_SH)
-        started = None if answers() else _start(folder / "dockerd.log")
+        if not answers():
+            pid = _start(folder / "dockerd.log")
+            using.truncate(0)
+            os.pwrite(using.fileno(), str(pid).encode(), 0)
         fcntl.flock(starting, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            if started:
-                fcntl.flock(using, fcntl.LOCK_EX)
-                started.send_signal(signal.SIGTERM)
-                started.wait(60)
+            with contextlib.suppress(BlockingIOError):  # others use it
+                fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if pid := int(os.pread(using.fileno(), 20, 0) or 0):
+                    _stop(pid)
+                    using.truncate(0)
 
 
-def _lock(what: str) -> IO[bytes]:
-    return Path(tempfile.gettempdir(), f"geartrain-tests-dockerd-{what}.lock").open("wb")
+def _file(what: str) -> IO[bytes]:
+    return Path(tempfile.gettempdir(), f"geartrain-tests-dockerd-{what}").open("a+b")
 
 
-def _start(log: Path) -> subprocess.Popen[bytes]:
+def _stop(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # somebody else was quicker
+        fd = os.pidfd_open(pid)
+        if b"dockerd" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            signal.pidfd_send_signal(fd, signal.SIGTERM)
+            assert select.select([fd], [], [], 60)[0], f"dockerd ({pid}) does not end"
+        os.close(fd)
+
+
+def _start(log: Path) -> int:
     with log.open("w") as out:
         started = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -65,4 +81,5 @@ def _start(log: Path) -> subprocess.Popen[bytes]:
             started.kill()
             raise AssertionError(f"dockerd {trouble}:\n{log.read_text()[-2000:]}")
         time.sleep(0.2)
-    return started
+    started.returncode = 0  # it may outlive this run
+    return started.pid

@@ -453,9 +453,9 @@ def test_one_that_is_wanted_again_while_it_stops_is_started_again(lab: Lab) -> N
     )
     spec = python("slow.1.1", code)
     lab.start(spec)
-    lab.ready("slow.1.1")
+    eventually(lambda: lab.log("slow") == ["runs"])
     lab.client.ask("retire", names=["slow.1.1"], after=[], deadline=10.0)
     eventually(lambda: "ends" in lab.log("slow"))
     lab.start(spec)
     assert lab.ready("slow.1.1")[0]["fine"]
-    assert lab.log("slow") == ["runs", "ends", "runs"]
+    eventually(lambda: lab.log("slow") == ["runs", "ends", "runs"])
