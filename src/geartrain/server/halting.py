@@ -18,6 +18,14 @@ def halted(host: Path) -> bool:
     return (host / MARK).exists()
 
 
+def last(host: Path) -> int | None:
+    """When everything of a host was stopped, in nanoseconds of Unix time; None when it may run."""
+    try:
+        return (host / MARK).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
 def resume(host: ServerHost) -> None:
     """Have everything run again that should."""
     (host.folder / MARK).unlink(missing_ok=True)

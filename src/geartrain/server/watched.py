@@ -57,10 +57,12 @@ class Pushed:
     def __init__(self, app: ServerApp) -> None:
         self._app = app
         self.repository = app.repository
+        self._halted = halting.last(app.host.folder)
 
     def exists(self) -> bool:
-        """False once it was destroyed, or its host was stopped."""
-        return self._app.exists() and not halting.halted(self._app.host.folder)
+        """False once it was destroyed, or its host was stopped since this was made."""
+        halted = halting.last(self._app.host.folder)
+        return self._app.exists() and halted in (None, self._halted)
 
     def watching(self) -> AbstractContextManager[None]:
         """Be the only one who watches its releases; waits for the one before."""
