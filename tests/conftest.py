@@ -12,6 +12,8 @@ from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from tests.dockerd import daemon
 
@@ -61,13 +63,17 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(8, 2 * (os.cpu_count() or 1))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where parts run beside each other (`--dist loadgroup`), a part is a file, or all that one
-    server is for."""
-    for item in items:
-        part = "server" if item.get_closest_marker("server") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(part))
+class Parts(LoadScopeScheduling):
+    """Gives each test process a file at a time, and all that one server is for to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/lab" if file.startswith("tests/lab/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Parts | None:
+    """Have `--dist=loadfile` mean `Parts`."""
+    return Parts(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

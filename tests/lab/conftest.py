@@ -19,7 +19,6 @@ OFFICIAL = ("nginx:latest", "python:3.12-slim", "postgres:16", "redis:7")
 SUITE = os.environ.get("GEAR_SUITE", "bookworm")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the folder above reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder is of the suite `server`, with time for its downloads."""
     for item in items:
