@@ -9,6 +9,7 @@ import socket
 # Below those that the kernel gives to whoever asks for any, clients among them (ip(7),
 # ip_local_port_range): one that was free a moment ago may be somebody's when a server wants it.
 FIRST, PARTS, PART = 20000, 24, 500
+APART = 5  # those in between are for projects that move on from a port that is taken
 
 _luck = random.SystemRandom()
 _mine: list[int] = []
@@ -21,8 +22,14 @@ def free_port() -> int:
         if not _mine:
             _mine.extend(_part())
         port = _mine.pop()
-        with socket.socket() as probe, contextlib.suppress(OSError):
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as probe,
+            socket.socket(socket.AF_UNIX) as claim,
+        ):
             probe.bind(("", port))
+            # What an engine in a test's own process has chosen stays its until the end.
+            claim.bind(f"\0geartrain/port/{port}")
             return port
 
 
@@ -40,5 +47,5 @@ def _part() -> list[int]:
             continue
         _claims.append(claim)
         first = FIRST + number * PART
-        return _luck.sample(range(first, first + PART), PART)
+        return _luck.sample(range(first, first + PART, APART), PART // APART)
     raise RuntimeError("others have all ports that there are for tests")
