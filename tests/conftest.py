@@ -59,8 +59,8 @@ def failed_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many tests of the core run at once: real programs mostly wait for each other."""
-    return min(8, 2 * (os.cpu_count() or 1))
+    """How many tests of the core run at once: real programs wait for each other, too."""
+    return min(8, 1 + (os.cpu_count() or 1))
 
 
 class Parts(LoadScopeScheduling):

@@ -24,6 +24,14 @@ DEAF = (
 )
 
 
+STAYED = 0.5  # seconds, by far more than what a program stays for before it is ready
+
+
+def until_there(flag: Path) -> str:
+    """A program that ends well once a file is there."""
+    return f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)"
+
+
 def address() -> str:
     """A loopback address that no other test uses."""
     # Nor another run of the tests beside this one.

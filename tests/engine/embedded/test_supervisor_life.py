@@ -19,12 +19,14 @@ from tests.engine.embedded.supervisor_lab import (
     DEAF,
     PATIENCE,
     SLEEPS,
+    STAYED,
     Lab,
     address,
     alive,
     eventually,
     python,
     serving,
+    until_there,
 )
 
 
@@ -135,7 +137,7 @@ def test_it_comes_back_with_growing_pauses_and_gives_up_with_the_reason(
     starts = tmp_path / "starts"
     code = (
         f"import time; open({str(starts)!r}, 'a').write(f'{{time.monotonic()}}\\n');"
-        "time.sleep(0.1); print('no queue'); raise SystemExit(9)"
+        f"time.sleep({STAYED}); print('no queue'); raise SystemExit(9)"
     )
     lab.start(python("w.1.1", code, max_attempts=3))
     assert lab.until("w.1.1", "backoff")["note"].startswith("ended with exit code 9; next start in")
@@ -143,7 +145,7 @@ def test_it_comes_back_with_growing_pauses_and_gives_up_with_the_reason(
     assert seen["note"] == "gave up after 4 starts: ended with exit code 9"
     assert seen["tail"] == ["no queue"]
     times = [float(line) for line in starts.read_text().split()]
-    pauses = [late - early - 0.1 for early, late in itertools.pairwise(times)]
+    pauses = [late - early - STAYED for early, late in itertools.pairwise(times)]
     assert len(times) == 4
     for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=True):
         assert least <= pause
@@ -174,8 +176,11 @@ def test_a_killed_one_comes_back(lab: Lab, policy: str) -> None:
     assert after not in (0, before)
 
 
-def test_on_failure_leaves_a_success_alone(lab: Lab) -> None:
-    lab.start(python("w.1.1", "import time; time.sleep(0.1)", restart="on-failure"))
+def test_on_failure_leaves_a_success_alone(lab: Lab, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    lab.start(python("w.1.1", until_there(flag), restart="on-failure"))
+    assert lab.ready("w.1.1")[0]["fine"]
+    flag.touch()
     assert lab.until("w.1.1", "exited")["code"] == 0
 
 
@@ -190,8 +195,10 @@ def test_restart_is_at_once_and_forgets_failures(lab: Lab) -> None:
 
 def test_a_failed_one_can_be_restarted(lab: Lab, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    code = f"import os, time; os.path.exists({str(flag)!r}) and time.sleep(100)"
-    lab.start(python("w.1.1", code))
+    code = (
+        f"import os, time; os.path.exists({str(flag)!r}) and time.sleep(100); raise SystemExit(1)"
+    )
+    lab.start(python("w.1.1", code, restart="no"))
     assert lab.until("w.1.1", "failed")
     flag.touch()
     lab.client.ask("restart", names=["w.1.1"])
@@ -267,7 +274,7 @@ def test_children_of_a_stopped_one_are_stopped_too(lab: Lab, tmp_path: Path) -> 
 
 
 def test_stopping_in_a_pause_between_starts(lab: Lab) -> None:
-    code = "import time; time.sleep(0.1); raise SystemExit(1)"
+    code = f"import time; time.sleep({STAYED}); raise SystemExit(1)"
     lab.start(python("w.1.1", code))
     lab.until("w.1.1", "backoff")
     lab.client.ask("stop", names=["w.1.1"])
@@ -342,8 +349,8 @@ def test_one_that_took_the_place_of_what_retires_stays(lab: Lab) -> None:
 
 def test_two_clients_at_once(lab: Lab, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    code = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)"
-    lab.start(python("slow.1.1", code, probe=Probe(kind=ProbeKind.EXIT), start_timeout=PATIENCE))
+    ends = Probe(kind=ProbeKind.EXIT)
+    lab.start(python("slow.1.1", until_there(flag), probe=ends, start_timeout=PATIENCE))
     other = Client(lab.run)
     waiting = threading.Thread(target=lambda: other.ask("ready", names=["slow.1.1"]))
     waiting.start()
