@@ -25,6 +25,7 @@ ONE_SHOT_TIMEOUT = 3600.0
 # 0.1 s before it starts one again, so that nothing of the try before is in it.
 EARLY = 0.09
 AGAIN = 0.02  # seconds between two probes
+FRESH = 1.0  # seconds for which what Docker told of one that runs is believed
 LAST_TRY = 2.0  # seconds
 ATTEMPTS = 2  # one more try for what came up before something it talks to
 
@@ -57,7 +58,10 @@ def wait(awaited: Sequence[Awaited]) -> tuple[Outcome, ...]:
     left = {one.id: one for one in awaited}
     with ThreadPoolExecutor(max(1, min(16, len(awaited)))) as pool:
         seen: dict[InstanceId, Container] = {}
+        told = began
         while left and all(outcome.ok for outcome in settled.values()):
+            if time.monotonic() - told > FRESH:
+                seen, told = {}, time.monotonic()
             seen = _seen(left, seen)
             asked = dict(zip(left, pool.map(_judge, left.values(), [seen.get(who) for who in left]),
                              strict=True))  # fmt: skip
