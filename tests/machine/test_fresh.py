@@ -158,6 +158,7 @@ def test_the_core_of_the_tests_passes(new_machine: NewMachine) -> None:
 
     def last_line(user: str) -> str:
         here = clone(with_venv(new_machine()), user)
+        # The two share the processors of this machine, each of which thinks that they are its own.
         core = ("./test", "--fast", "-n2", *CORE[user])
         return here.works(*core, timeout=LONGEST).stdout.splitlines()[-1]
 

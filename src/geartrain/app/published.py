@@ -32,7 +32,7 @@ def numbers(ports: list[PublishedPort]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(p.published for p in ports if p.published is not None))
 
 
-def beside_own_edge(app: App) -> tuple[tuple[Service, PublishedPort], ...]:
+def _beside_own_edge(app: App) -> tuple[tuple[Service, PublishedPort], ...]:
     """Ports of web services that nobody answers: an edge with a configuration of its own is all
     that listens, and listens on its own ports alone."""
     edges = app.of_role(Role.EDGE)
@@ -75,7 +75,7 @@ def notices(app: App) -> tuple[str, ...]:
     said += [
         f"{web.name}: port {port.published} is left out, the edge's own configuration answers all;"
         f" publish it at {edges[0].name} and listen on it there"
-        for web, port in beside_own_edge(app)
+        for web, port in _beside_own_edge(app)
     ]
     for service in app.of_role(Role.OTHER, Role.WORKER):
         if service.ports:

@@ -81,7 +81,7 @@ def wait(awaited: Sequence[Awaited]) -> tuple[Outcome, ...]:
 def _seen(
     left: Mapping[InstanceId, Awaited], before: Mapping[InstanceId, Container]
 ) -> dict[InstanceId, Container]:
-    """The containers as they are; Docker is asked again only about those that changed."""
+    """The containers as they are; Docker is asked about those that changed or were not seen yet."""
     kept = {who: before[who] for who in left if who in before and _same(before[who])}
     names = {one.container: who for who, one in left.items() if who not in kept}
     found = inspect(*names)
