@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,34 @@ def test_redirects_go_on_while_redis_hangs(live: Live, person: Person) -> None:
     assert crowd.slowest < 3.0
     until(lambda: on_all(person, "/api/session"), "log-ins work again")
     check(live, person, crowd, slugs)
+
+
+def test_nobody_is_refused_once_redis_is_back(live: Live, person: Person) -> None:
+    """Connections that the app kept are dead by then, more of them than one visitor uses."""
+
+    def visits() -> set[int]:
+        with ThreadPoolExecutor(16) as pool:
+            return {a.status for a in pool.map(person.get, ["/api/session"] * 64)}
+
+    assert visits() == {200}
+    kill(live, "redis")
+    assert visits() == {200}
+
+
+def test_log_ins_wait_out_a_pause_of_redis(live: Live, person: Person) -> None:
+    """As when its disk is busy for a moment."""
+    until(lambda: on_all(person, "/api/session"), "both are connected")
+    pid = live.pid("redis")
+    os.kill(pid, signal.SIGSTOP)
+    goes_on = threading.Timer(1.0, os.kill, (pid, signal.SIGCONT))
+    goes_on.start()
+    try:
+        began = time.monotonic()
+        assert person.get("/api/session").status == 200
+        assert time.monotonic() - began > 0.9, "it was in the pause"
+        assert on_all(person, "/api/session")
+    finally:
+        goes_on.join()
 
 
 def test_redirects_that_are_remembered_go_on_while_postgresql_hangs(

@@ -178,7 +178,6 @@ def test_a_thousand_wrong_passwords_a_minute(live: Live) -> None:
     many = Person(*live.addresses("backend")[0])
     by_app = guess(many, victim.name, 500)
     assert time.monotonic() - began < 60
-    assert by_nginx.keys() | by_app.keys() <= {401, 429}
     assert by_nginx[401] + by_app[401] <= 20
     # Nobody else is touched, and the one whose account it is stays logged in.
     assert victim.get("/api/links").status == 200
@@ -188,6 +187,8 @@ def test_a_thousand_wrong_passwords_a_minute(live: Live) -> None:
 
 
 def guess(guesser: Person, name: str, times: int) -> Counter[int]:
+    """How often which status came; each of them is a refusal of the right form."""
+
     def one(number: int) -> Answer:
         sent = {"name": name, "password": f"{PASSWORD} {number}"}
         return guesser.ask("POST", "/api/session", sent)
@@ -195,7 +196,7 @@ def guess(guesser: Person, name: str, times: int) -> Counter[int]:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(one, range(times)))
     for answer in answers:
-        assert answer.problem
+        assert answer.status in (401, 429), answer.problem
         assert answer.status != 429 or int(answer.headers["retry-after"]) > 0
     return Counter(answer.status for answer in answers)
 

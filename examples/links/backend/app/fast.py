@@ -1,7 +1,9 @@
-"""Redis: one client for all, and what to do while it is away.
+"""Redis: how it is reached, and what to do while it is away.
 
-The app works without Redis, only slower. After a failure nobody asks Redis for a second, and
-then one caller alone, so that requests do not queue up for an answer that does not come.
+Redirects work without Redis, only slower, and do not wait for it for long; log-ins have nothing
+else to ask, and wait out a pause of it (a slow disk). After a failure nobody asks Redis for a
+second, and then one caller alone, so that requests do not queue up for an answer that does not
+come.
 """
 
 from __future__ import annotations
@@ -13,24 +15,28 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Broken
 from redis.exceptions import RedisError
 
 from app import metrics
 
 DOWN = (RedisError, OSError, TimeoutError)
 REST = 1.0  # seconds without Redis after it failed
+SHORT, LONG = 0.5, 3.0  # seconds for an answer: with another way than Redis, and without
 
 T = TypeVar("T")
 
 
-def connect(url: str, timeout: float = 0.5) -> Redis:
+def connect(url: str, timeout: float = SHORT) -> Redis:
     """A client that gives up on an answer after `timeout` seconds."""
     return Redis.from_url(
         url,
         decode_responses=True,
-        socket_connect_timeout=0.25,
+        socket_connect_timeout=min(timeout / 2, 1.0),
         socket_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
+        # Connections that waited here do not notice that Redis was restarted before they are used.
+        # Every call may be made twice: clicks have ids, and of guesses one too many is counted.
+        retry=Retry(NoBackoff(), 1, supported_errors=(Broken,)),
     )
 
 

@@ -19,7 +19,7 @@ from app.cache import Targets
 from app.clicks import Recorder
 from app.edge import Edge
 from app.events import Hub
-from app.fast import Fast, connect
+from app.fast import LONG, Fast, connect
 from app.passwords import Guesses
 from app.sessions import Sessions
 from app.settings import Settings
@@ -32,6 +32,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Parts]]:
     """Open what the process needs, and close it in the order that loses nothing."""
     settings = Settings.read()
     fast = Fast(connect(settings.redis_url))
+    patient = Fast(connect(settings.redis_url, LONG))
     async with database.open_pool(settings.database_url, settings.pool_size, "web") as pool:
         store = Store(pool)
         targets = Targets(fast, store.target, settings.cache_seconds, settings.local_seconds)
@@ -45,8 +46,8 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Parts]]:
                 fast=fast,
                 targets=targets,
                 recorder=recorder,
-                sessions=Sessions(fast, settings.session_seconds),
-                guesses=Guesses(fast),
+                sessions=Sessions(patient, settings.session_seconds),
+                guesses=Guesses(patient),
                 hub=hub,
             )
         }
@@ -55,6 +56,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Parts]]:
         with suppress(asyncio.CancelledError):
             await following
         await fast.close()
+        await patient.close()
 
 
 def _at_stop(call: Callable[[], None]) -> None:
