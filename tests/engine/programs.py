@@ -125,10 +125,10 @@ class RealPlace(ABC):
 
     def asked(self) -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as answer:
                 return str(answer.read().decode())
-        except (urllib.error.URLError, OSError):
-            return ""
+        except urllib.error.URLError as error:
+            return "" if isinstance(error.reason, ConnectionRefusedError) else repr(error)
 
 
 def _other(kind: str, memory: int) -> Service:
