@@ -262,6 +262,11 @@ class EngineContract:
             assert place.client().observe().routed == number
             assert place.asked() == f"release {number}"
 
+    def test_a_switch_leaves_nothing_that_a_visitor_waits_for(self, place: Place) -> None:
+        """Whatever was asked to see that it works: the app answers HEAD with a body."""
+        live(place, place.release(1))
+        assert [place.asked() for _ in range(8)] == ["release 1"] * 8
+
     def test_switching_back(self, place: Place) -> None:
         first, second = place.release(1), place.release(2)
         live(place, first)

@@ -52,7 +52,12 @@ PROGRAM = dedent(
             self.end_headers()
             self.wfile.write(body)
 
-        do_HEAD = do_GET
+        def do_HEAD(self):  # with a body, as some apps have it, and not at once
+            self.send_response(200)
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            time.sleep(1)
+            self.wfile.write(b"bad")
 
         def log_message(self, *_):
             pass

@@ -56,7 +56,7 @@ def generation(address: str) -> str:
     """The name of the configuration that answers at a private address, or ""."""
     ip, _, port = address.rpartition(":")
     try:
-        return ask("GET", ip, int(port), "/generation", "localhost")[1].strip()
+        return ask("OPTIONS", ip, int(port), "/generation", "localhost")[1].strip()
     except OSError:
         return ""
 
@@ -96,7 +96,11 @@ def verify(app: App, sites: Sequence[Site], listen: Mapping[int, Sequence[str]])
 
 
 def unreachable(address: str, path: str, name: str, *, tls: bool = False) -> str:
-    """Ask for a page's headers, as a client would.
+    """Ask for a page, as a client would, and read how its answer begins.
+
+    With OPTIONS, which asks for nothing (RFC 9110, 9.3.7): an app would count a GET as a visit.
+    To HEAD some apps send a body all the same (9.3.2), and nginx would take it for the beginning
+    of what the next visitor is answered on that connection.
 
     Args:
         address: public `address:port` of nginx.
@@ -110,13 +114,13 @@ def unreachable(address: str, path: str, name: str, *, tls: bool = False) -> str
     """
     ip, _, port = address.rpartition(":")
     try:
-        status, _ = ask("HEAD", ip, int(port), path, name, most=64, tls=tls)
+        status, _ = ask("OPTIONS", ip, int(port), path, name, most=64, tls=tls)
     except TimeoutError:
         return ""
     except OSError:
         return f"nothing answers on {address}"
     if status in (502, 504):
-        return f"HEAD {path} through nginx answers {status}: it does not reach the new instances"
+        return f"OPTIONS {path} through nginx answers {status}: it does not reach the new instances"
     return "" if status else f"nothing answers on {address}"
 
 
