@@ -196,6 +196,7 @@ def guess(guesser: Person, name: str, times: int) -> Counter[int]:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(one, range(times)))
     for answer in answers:
+        assert answer.problem
         assert answer.status in (401, 429), answer.problem
         assert answer.status != 429 or int(answer.headers["retry-after"]) > 0
     return Counter(answer.status for answer in answers)

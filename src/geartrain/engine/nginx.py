@@ -56,7 +56,7 @@ def generation(address: str) -> str:
     """The name of the configuration that answers at a private address, or ""."""
     ip, _, port = address.rpartition(":")
     try:
-        return ask("OPTIONS", ip, int(port), "/generation", "localhost")[1].strip()
+        return ask("GET", ip, int(port), "/generation", "localhost")[1].strip()
     except OSError:
         return ""
 
